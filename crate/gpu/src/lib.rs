@@ -1,0 +1,51 @@
+//! Where large matrix products run: on the CPU, which is the reference everywhere.
+
+use orrery_core::compute::{Compute, Local, Matrix, Products};
+use orrery_kernels::linalg::matmul_f32;
+
+/// Products on the CPU.
+struct Cpu;
+
+impl Products for Cpu {
+    fn matmul<'a>(&'a self, a: Matrix<'a>, b: Matrix<'a>) -> Local<'a, Vec<f32>> {
+        Box::pin(async move {
+            let ((m, k), (_, n)) = (a.shape(), b.shape());
+            matmul_f32(&upright(a), &upright(b), m, k, n)
+        })
+    }
+
+    fn name(&self) -> &str {
+        "CPU"
+    }
+}
+
+/// The entries in the order the product reads them.
+fn upright(matrix: Matrix<'_>) -> Vec<f32> {
+    if !matrix.transposed {
+        return matrix.entries.to_vec();
+    }
+    let column = |j: usize| matrix.entries.iter().skip(j).step_by(matrix.columns).copied();
+    (0..matrix.columns).flat_map(column).collect()
+}
+
+/// Products on the CPU.
+pub fn cpu() -> Compute {
+    Compute::new(Cpu)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_transpose_of_a_product_is_the_product_of_the_transposes() {
+        let a: Vec<f32> = (0..6).map(|i| i as f32 - 2.0).collect();
+        let b: Vec<f32> = (0..12).map(|i| (i * i % 7) as f32).collect();
+        let (a, b) = (Matrix::new(&a, 2, 3), Matrix::new(&b, 3, 4));
+        let product = Cpu.matmul(a, b);
+        let transposed = Cpu.matmul(b.t(), a.t());
+        let product = pollster::block_on(product);
+        let transposed = pollster::block_on(transposed);
+        assert_eq!(upright(Matrix::new(&product, 2, 4).t()), transposed);
+    }
+}

@@ -1,0 +1,4 @@
+//! Numerics that several exhibits share, one module a field.
+
+pub mod linalg;
+pub mod math;

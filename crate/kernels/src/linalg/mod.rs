@@ -1,0 +1,7 @@
+//! Dense linear algebra: nalgebra for decompositions, our own products.
+
+pub use nalgebra::{Complex, DMatrix, DVector};
+
+mod matmul;
+
+pub use matmul::matmul_f32;

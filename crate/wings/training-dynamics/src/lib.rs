@@ -1,0 +1,7 @@
+//! Training dynamics: what gradient descent does to a network on its way.
+
+orrery_core::wing! {
+    "training-dynamics", "Training dynamics";
+}
+
+orrery_browser::export!(crate::WING);
