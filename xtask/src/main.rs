@@ -13,6 +13,7 @@ mod watch;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use project::Project;
+use std::process::ExitCode;
 
 /// Builds, serves and tests Orrery.
 #[derive(Parser)]
@@ -53,17 +54,26 @@ enum Task {
     },
 }
 
-fn main() -> Result<std::process::ExitCode> {
-    let task = Arguments::parse().task;
+fn main() -> ExitCode {
+    match perform(Arguments::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: Task) -> Result<ExitCode> {
     let project = Project::here()?;
     match task {
         Task::Build { only } => site::build(&project, &project.wings_of(only.as_deref())?)?,
         Task::Serve { port } => serve::serve(&project, port)?,
         Task::Test { full, only } => return test::test(&project, full, only.as_deref()),
         Task::Measure { only } => {
-            site::build(&project, &project.wings_of(only.as_deref())?)?;
+            site::build(&project, &project.wings_of(None)?)?;
             browser_tests::measure(&project, only.as_deref())?;
         }
     }
-    Ok(std::process::ExitCode::SUCCESS)
+    Ok(ExitCode::SUCCESS)
 }
