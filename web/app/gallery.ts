@@ -22,7 +22,11 @@ function show(query: Query): void {
   cards.forEach((card, index) => {
     card.hidden = !found[index];
   });
-  for (const wing of wings) wing.hidden = !wing.querySelector('li:not([hidden])');
+  for (const wing of wings) {
+    const size = wing.querySelectorAll('li:not([hidden])').length;
+    wing.hidden = size === 0;
+    wing.dataset.size = String(size);
+  }
   nothing.hidden = total > 0;
   count.value = total === cards.length ? `${total} exhibits` : `${total} of ${cards.length}`;
 }

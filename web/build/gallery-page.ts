@@ -3,8 +3,8 @@ import { type Html, html } from './html.ts';
 import { listName, masthead, sentence, verdictWords } from './parts.ts';
 import type { Page } from './shell.ts';
 
-const INTRODUCTION = `Each picture below is a paper, running. Open one and its algorithm computes in your browser, beside
-the baseline it is meant to beat: move what you like, and watch its central claim being measured.`;
+const INTRODUCTION = `Every picture is a paper that runs. Open one: its algorithm computes in your browser beside the
+baseline it is meant to beat, and its claim is measured while you move the controls.`;
 
 /** The gallery: every exhibit by wing, all text in place; the script adds pictures, search and filters. */
 export function galleryPage(catalogue: Catalogue, head: Html): Page {
@@ -14,7 +14,7 @@ export function galleryPage(catalogue: Catalogue, head: Html): Page {
 <main id="main">
 <div class="opening"><h1>Papers you can turn by hand</h1><p>${INTRODUCTION}</p></div>
 ${finder(rooms, total)}
-${rooms.map(wing)}
+<div class="wings">${rooms.map(wing)}</div>
 <div class="nothing" hidden><p>No exhibit has all of that.</p><button type="button">Show all ${total}</button></div>
 </main>
 ${footer()}`;
@@ -34,7 +34,7 @@ function finder(rooms: Room[], total: number): Html {
     html`<label><input type="radio" name="${name}" value="${value}"${value === '' && html` checked`}><span>${label}${count !== false && html`<small>${count}</small>`}</span></label>`;
   return html`<search><form class="finder">
 <div class="words"><label class="unseen" for="q">Search</label>
-<input id="q" name="q" type="search" placeholder="Search titles, algorithms, claims" autocomplete="off" spellcheck="false">
+<input id="q" name="q" type="search" placeholder="Search papers and methods" autocomplete="off" spellcheck="false">
 <output for="q" role="status">${total} exhibits</output></div>
 <fieldset class="chips"><legend class="unseen">Wing</legend>${option('wing', '', 'All wings', false)}${rooms.map((room) => option('wing', room.slug, room.title, room.cards.length))}</fieldset>
 <fieldset class="chips"><legend class="unseen">Reading list</legend>${option('list', '', 'All lists', false)}${lists.map((list) => option('list', String(list + 1), listName(list), false))}</fieldset>
@@ -42,7 +42,7 @@ function finder(rooms: Room[], total: number): Html {
 }
 
 function wing(room: Room): Html {
-  return html`<section class="wing" data-wing="${room.slug}" aria-labelledby="wing-${room.slug}">
+  return html`<section class="wing" data-wing="${room.slug}" data-size="${room.cards.length}" aria-labelledby="wing-${room.slug}">
 <h2 id="wing-${room.slug}">${room.title} <small>${room.cards.length}</small></h2>
 <ul class="wall">${room.cards.map(card)}</ul>
 </section>

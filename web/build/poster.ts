@@ -84,20 +84,35 @@ function thinner(x: number[], y: number[]): [number[], number[]] {
   return [chosen.map((i) => x[i]), chosen.map((i) => y[i])];
 }
 
-/** A grid with at most {@link CELLS} on a side, each the mean of those it covers. */
+/** A grid with at most {@link CELLS} cells on a side: each is the mean of what it covers, by area. */
 function coarser(values: number[], columns: number): [number[], number] {
   const rows = values.length / columns;
-  const [wide, high] = [Math.min(columns, CELLS), Math.min(rows, CELLS)];
-  if (wide === columns && high === rows) return [values, columns];
-  const mean = (row: number, column: number) => {
-    let [sum, count] = [0, 0];
-    for (let j = Math.floor((row * rows) / high); j < ((row + 1) * rows) / high; j++) {
-      for (let i = Math.floor((column * columns) / wide); i < ((column + 1) * columns) / wide; i++) {
-        sum += values[j * columns + i];
-        count += 1;
-      }
+  const across = covers(columns);
+  const down = covers(rows);
+  const mean = (parts: Part[], at: (index: number) => number) =>
+    parts.reduce((sum, { index, share }) => sum + share * at(index), 0);
+  const narrow = Array.from({ length: rows }, (_, row) =>
+    across.map((parts) => mean(parts, (column) => values[row * columns + column])),
+  );
+  return [down.flatMap((parts) => across.map((_, column) => mean(parts, (row) => narrow[row][column]))), across.length];
+}
+
+/** A fine cell, and its share of a coarse one. */
+interface Part {
+  index: number;
+  share: number;
+}
+
+/** The fine cells that each coarse cell covers, of `count` fine ones in a row. */
+function covers(count: number): Part[][] {
+  const cells = Math.min(count, CELLS);
+  const width = count / cells;
+  return Array.from({ length: cells }, (_, cell) => {
+    const [from, to] = [cell * width, (cell + 1) * width];
+    const parts: Part[] = [];
+    for (let index = Math.floor(from); index < Math.min(count, to - 1e-9); index++) {
+      parts.push({ index, share: (Math.min(to, index + 1) - Math.max(from, index)) / width });
     }
-    return sum / count;
-  };
-  return [Array.from({ length: wide * high }, (_, k) => mean(Math.floor(k / wide), k % wide)), wide];
+    return parts;
+  });
 }
