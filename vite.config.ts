@@ -1,24 +1,31 @@
 import { defineConfig } from 'vitest/config';
+import { classic } from './web/build/classic.ts';
+import { pages } from './web/build/plugin.ts';
 
-/**
- * Two outputs from one config. The plain build makes the pages' modules, styles and fonts and prerenders the
- * pages; `--mode embed` makes `embed.js`, the same exhibit element as one classic script for foreign pages.
- */
-export default defineConfig(({ mode }) => {
-  const embed = mode === 'embed';
-  return {
-    base: './',
-    publicDir: embed ? false : 'web/public',
-    worker: { format: 'iife' },
-    build: {
-      outDir: 'dist',
-      emptyOutDir: !embed,
-      target: 'es2022',
-      modulePreload: { polyfill: false },
-      rolldownOptions: embed
-        ? { input: 'web/exhibit/embed.ts', output: { format: 'iife', entryFileNames: 'embed.js' } }
-        : { input: { gallery: 'web/app/gallery.ts', exhibit: 'web/app/exhibit.ts' } },
+/** Modules, styles and fonts for our own pages; the pages themselves; and the scripts that run anywhere. */
+export default defineConfig({
+  base: './',
+  publicDir: 'web/public',
+  worker: { format: 'iife' },
+  build: {
+    outDir: 'dist',
+    target: 'es2022',
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    rolldownOptions: {
+      input: [
+        'web/app/theme.css',
+        'web/app/gallery.css',
+        'web/app/exhibit.css',
+        'web/app/teach.css',
+        'web/app/gallery.ts',
+        'web/app/exhibit.ts',
+      ],
     },
-    test: { include: ['web/**/*.test.ts'], passWithNoTests: true },
-  };
+  },
+  plugins: [
+    pages('web/generated'),
+    classic({ 'embed.js': 'web/exhibit/embed.ts', 'theme.js': 'web/app/theme.ts', 'frame.js': 'web/app/frame.ts' }),
+  ],
+  test: { include: ['web/**/*.test.ts'], passWithNoTests: true },
 });
