@@ -3,5 +3,7 @@
 pub use nalgebra::{Complex, DMatrix, DVector};
 
 mod matmul;
+mod regression;
 
 pub use matmul::matmul_f32;
+pub use regression::LineFit;
