@@ -40,7 +40,7 @@ pub fn build(project: &Project, wings: &[&Wing]) -> Result<()> {
 
 fn compile(project: &Project, wing: &Wing) -> Result<PathBuf> {
     let mut cargo = project.cargo();
-    cargo.args(["rustc", "--quiet", "--release", "--lib", "--target", TARGET, "--crate-type", "cdylib"]);
+    cargo.args(["rustc", "--release", "--lib", "--target", TARGET, "--crate-type", "cdylib"]);
     // Through all crates at once: a sixth smaller, and the download is what a visitor waits for.
     cargo.env("CARGO_PROFILE_RELEASE_LTO", "fat").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
     run(cargo.args(["--package", &wing.package]))
