@@ -39,3 +39,8 @@ pub mod prelude {
     pub use rand::{RngExt, SeedableRng};
     pub use rand_distr::StandardNormal;
 }
+
+// The exhibit in the README must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
