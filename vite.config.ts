@@ -25,7 +25,11 @@ export default defineConfig({
   },
   plugins: [
     pages('web/generated'),
-    classic({ 'embed.js': 'web/exhibit/embed.ts', 'theme.js': 'web/app/theme.ts', 'frame.js': 'web/app/frame.ts' }),
+    classic({
+      'embed.js': 'web/exhibit/embed.ts',
+      'theme.js': 'web/app/theme.ts',
+      'frame.js': 'web/app/frame.ts',
+    }),
   ],
   test: { include: ['web/**/*.test.ts'], passWithNoTests: true },
 });

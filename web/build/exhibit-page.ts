@@ -11,7 +11,12 @@ export function arxivSearch(title: string): string {
 }
 
 /** A paper's page: the exhibit, then the essay, the source, and how to embed it. */
-export function exhibitPage(catalogue: Catalogue, exhibit: Exhibit, highlighter: Highlighter, head: Html): Page {
+export function exhibitPage(
+  catalogue: Catalogue,
+  exhibit: Exhibit,
+  highlighter: Highlighter,
+  head: Html,
+): Page {
   const path = `e/${exhibit.slug}/index.html`;
   const root = rootFrom(path);
   const wing = catalogue.wingTitle(exhibit.wing);
@@ -46,7 +51,10 @@ ${sourceOf(exhibit, highlighter)}
 }
 
 function described(exhibit: Exhibit): Pick<Page, 'title' | 'description'> {
-  return { title: `${exhibit.title} · Orrery`, description: `${sentence(exhibit.claim)} Run it, move it, measure it.` };
+  return {
+    title: `${exhibit.title} · Orrery`,
+    description: `${sentence(exhibit.claim)} Run it, move it, measure it.`,
+  };
 }
 
 function titleLine(exhibit: Exhibit): Html {
@@ -85,7 +93,9 @@ function neighbours(catalogue: Catalogue, exhibit: Exhibit): Html {
   const wing = catalogue.cards.filter((card) => card.wing === exhibit.wing);
   const index = wing.findIndex((card) => card.slug === exhibit.slug);
   const link = (card: Card | undefined, rel: string, label: string) =>
-    card ? html`<a rel="${rel}" href="../${card.slug}/"><small>${label}</small>${card.title}</a>` : html`<span></span>`;
+    card
+      ? html`<a rel="${rel}" href="../${card.slug}/"><small>${label}</small>${card.title}</a>`
+      : html`<span></span>`;
   if (wing.length < 2) return new Html('');
   return html`<nav class="neighbours" aria-label="In this wing">${link(wing[index - 1], 'prev', 'Before')}${link(wing[index + 1], 'next', 'Next')}</nav>`;
 }

@@ -4,7 +4,7 @@ import type { Plugin, Rollup } from 'vite';
 import { Catalogue } from './catalogue.ts';
 import { embedPage, exhibitPage } from './exhibit-page.ts';
 import { galleryPage } from './gallery-page.ts';
-import { html, type Html } from './html.ts';
+import { type Html, html } from './html.ts';
 import { missingPage, teachPage } from './plain-pages.ts';
 import { poster } from './poster.ts';
 import { fillShell, type Page, rootFrom } from './shell.ts';
@@ -21,7 +21,8 @@ export function pages(generated: string): Plugin {
         const catalogue = new Catalogue(generated);
         const shell = readFileSync('index.html', 'utf8');
         const highlighter = await Highlighter.load();
-        const head = (path: string, entries: string[], data?: string) => headOf(bundle, rootFrom(path), entries, data);
+        const head = (path: string, entries: string[], data?: string) =>
+          headOf(bundle, rootFrom(path), entries, data);
         const emit = (fileName: string, source: string) => this.emitFile({ type: 'asset', fileName, source });
         const write = (page: Page) => emit(page.path, fillShell(shell, page));
 
@@ -43,7 +44,10 @@ export function pages(generated: string): Plugin {
           const { essay: _essay, source: _source, ...live } = exhibit;
           const record = `(globalThis.orreryExhibits ??= {})[${JSON.stringify(slug)}] = ${JSON.stringify(live)};\n`;
           emit(data, record);
-          emit(`data/poster/${slug}.json`, JSON.stringify(poster(catalogue.poster(slug), exhibit.contenders)));
+          emit(
+            `data/poster/${slug}.json`,
+            JSON.stringify(poster(catalogue.poster(slug), exhibit.contenders)),
+          );
         }
       },
     },
@@ -54,7 +58,9 @@ export function pages(generated: string): Plugin {
 function headOf(bundle: Rollup.OutputBundle, root: string, entries: string[], data?: string): Html {
   const theme = emitted(bundle, 'web/app/theme.css');
   const lines: Html[] = [
-    ...fonts(bundle).map((font) => html`<link rel="preload" href="${root}${font}" as="font" type="font/woff2" crossorigin>`),
+    ...fonts(bundle).map(
+      (font) => html`<link rel="preload" href="${root}${font}" as="font" type="font/woff2" crossorigin>`,
+    ),
     html`<link rel="stylesheet" href="${root}${theme}">`,
     html`<script src="${root}theme.js"></script>`,
   ];
@@ -64,7 +70,8 @@ function headOf(bundle: Rollup.OutputBundle, root: string, entries: string[], da
       lines.push(html`<link rel="stylesheet" href="${root}${emitted(bundle, entry)}">`);
     } else if (entry.endsWith('.ts')) {
       const file = emitted(bundle, entry);
-      for (const needed of imports(bundle, file)) lines.push(html`<link rel="modulepreload" href="${root}${needed}">`);
+      for (const needed of imports(bundle, file))
+        lines.push(html`<link rel="modulepreload" href="${root}${needed}">`);
       lines.push(html`<script type="module" src="${root}${file}"></script>`);
     } else {
       lines.push(html`<script src="${root}${entry}" defer></script>`);

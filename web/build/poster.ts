@@ -1,4 +1,11 @@
-import { type Channel, type Contender, decodeFrame, type Layout, type Mark, type StoredFrame } from '../figures/types.ts';
+import {
+  type Channel,
+  type Contender,
+  decodeFrame,
+  type Layout,
+  type Mark,
+  type StoredFrame,
+} from '../figures/types.ts';
 
 /** A picture for the gallery's wall: the first figure, at the detail that a small picture shows. */
 export interface Poster {
@@ -38,7 +45,11 @@ export function poster(frame: StoredFrame, contenders: Contender[]): Poster {
     return Object.fromEntries(kept) as Mark;
   };
   const [lead] = layout;
-  return { contenders, layout: { ...lead, marks: lead.marks.filter((mark) => mark.mark !== 'table').map(small) }, data: numbers };
+  return {
+    contenders,
+    layout: { ...lead, marks: lead.marks.filter((mark) => mark.mark !== 'table').map(small) },
+    data: numbers,
+  };
 }
 
 function isChannel(value: unknown): value is Channel {
@@ -94,7 +105,10 @@ function coarser(values: number[], columns: number): [number[], number] {
   const narrow = Array.from({ length: rows }, (_, row) =>
     across.map((parts) => mean(parts, (column) => values[row * columns + column])),
   );
-  return [down.flatMap((parts) => across.map((_, column) => mean(parts, (row) => narrow[row][column]))), across.length];
+  return [
+    down.flatMap((parts) => across.map((_, column) => mean(parts, (row) => narrow[row][column]))),
+    across.length,
+  ];
 }
 
 /** A fine cell, and its share of a coarse one. */
