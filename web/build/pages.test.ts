@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Catalogue, type Exhibit } from './catalogue.ts';
+import { essay } from './essay.ts';
 import { embedPage, exhibitPage } from './exhibit-page.ts';
 import { galleryPage } from './gallery-page.ts';
 import { html } from './html.ts';
@@ -53,10 +54,15 @@ describe('the pages', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
+  const textsOf = (slug: string) => {
+    const { essay: markup, source } = catalogue.exhibit(slug);
+    return { essay: essay(markup), source: highlighter.rust(source) };
+  };
+
   const all = (): Page[] => [
     galleryPage(catalogue, head),
-    exhibitPage(catalogue, catalogue.exhibit('first'), highlighter, head),
-    embedPage(catalogue.exhibit('first'), highlighter, head),
+    exhibitPage(catalogue, catalogue.exhibit('first'), textsOf('first'), head),
+    embedPage(catalogue.exhibit('first'), textsOf('first'), head),
     teachPage(head),
     missingPage(head),
   ];
@@ -102,7 +108,7 @@ describe('the pages', () => {
   });
 
   it('hold the essay with MathML, its headings below the title, and the highlighted source', () => {
-    const markup = exhibitPage(catalogue, catalogue.exhibit('first'), highlighter, head).body.text;
+    const markup = exhibitPage(catalogue, catalogue.exhibit('first'), textsOf('first'), head).body.text;
     expect(markup).toMatch(/<p>Under <math [^>]*>.*<mo>&lt;<\/mo>.*<\/math>, it stays\.<\/p>/);
     expect(markup).not.toContain('math-inline');
     expect(markup).toContain('<h2>Says</h2>');
@@ -112,7 +118,7 @@ describe('the pages', () => {
   });
 
   it('lead on to the neighbours in the wing', () => {
-    const first = exhibitPage(catalogue, catalogue.exhibit('first'), highlighter, head).body.text;
+    const first = exhibitPage(catalogue, catalogue.exhibit('first'), textsOf('first'), head).body.text;
     expect(first).toContain('rel="next" href="../second/"');
     expect(first).not.toContain('rel="prev"');
   });

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Plugin, Rollup } from 'vite';
 import { Catalogue } from './catalogue.ts';
+import { essay } from './essay.ts';
 import { embedPage, exhibitPage } from './exhibit-page.ts';
 import { galleryPage } from './gallery-page.ts';
 import { type Html, html } from './html.ts';
@@ -33,11 +34,13 @@ export function pages(generated: string): Plugin {
         for (const { slug } of catalogue.cards) {
           const exhibit = catalogue.exhibit(slug);
           const data = `data/exhibit/${slug}.js`;
+          const paths = { own: `e/${slug}/index.html`, framed: `embed/${slug}/index.html` };
+          const own = head(paths.own, ['web/app/exhibit.css', 'web/app/exhibit.ts'], data);
+          const framed = head(paths.framed, ['web/app/exhibit.css', 'embed.js', 'frame.js'], data);
           try {
-            const files = ['web/app/exhibit.css', 'web/app/exhibit.ts'];
-            write(exhibitPage(catalogue, exhibit, highlighter, head(`e/${slug}/index.html`, files, data)));
-            const framed = ['web/app/exhibit.css', 'embed.js', 'frame.js'];
-            write(embedPage(exhibit, highlighter, head(`embed/${slug}/index.html`, framed, data)));
+            const texts = { essay: essay(exhibit.essay), source: highlighter.rust(exhibit.source) };
+            write(exhibitPage(catalogue, exhibit, texts, own));
+            write(embedPage(exhibit, texts, framed));
           } catch (error) {
             this.error(`${slug}: ${error instanceof Error ? error.message : error}`);
           }
@@ -102,5 +105,5 @@ function imports(bundle: Rollup.OutputBundle, file: string, found = new Set<stri
 
 /** The two upright faces, which every page shows above the fold. */
 function fonts(bundle: Rollup.OutputBundle): string[] {
-  return Object.keys(bundle).filter((file) => file.endsWith('.woff2') && !file.includes('italic'));
+  return Object.keys(bundle).filter((file) => /latin-wght-normal.*\.woff2$/.test(file));
 }
