@@ -185,6 +185,22 @@ describe('a link', () => {
     expect((await opened('?shown=')).settings).toEqual({ shown: [] });
   });
 
+  it('tells a control called step from the step that was shown', async () => {
+    const step: Spec = {
+      ...common,
+      name: 'step',
+      label: 'ε',
+      kind: 'number',
+      min: 0,
+      max: 1,
+      log: false,
+      default: 0.1,
+    };
+    const place = { settings: { step: 0.3 }, seed: 0, step: 20 };
+    expect(await encode([step], place)).toBe('?step=0.3&run-step=20');
+    expect(await decode([step], '?step=0.3&run-step=20', '')).toEqual({ ...place, notices: [] });
+  });
+
   it('keeps a drawn curve short', async () => {
     const curve = list(50, (index) => Math.round(1000 * Math.sin(index / 5)) / 1000);
     const link = await encode(specs, { settings: { curve }, seed: 0 });

@@ -18,8 +18,10 @@ export interface Decoded extends Place {
   notices: string[];
 }
 
-/** Names in a query that are no control's. */
-const RESERVED = ['seed', 'step', 'hide'];
+/** The name of the run's seed or step in a link: `run-step` where an exhibit has a control `step` of its own. */
+function nameOf(what: 'seed' | 'step', specs: readonly Spec[]): string {
+  return specs.some(({ name }) => name === what) ? `run-${what}` : what;
+}
 
 /** So many points stand readably in the query; more go into the fragment. */
 const READABLE_POINTS = 12;
@@ -121,8 +123,8 @@ export async function encode(specs: readonly Spec[], { settings, seed, step }: P
     if (text === undefined) fragment.push(`${name}=${await deflated(exactJson(value))}`);
     else query.push(`${name}=${readable(text)}`);
   }
-  if (seed !== 0) query.push(`seed=${seed}`);
-  if (step !== undefined) query.push(`step=${step}`);
+  if (seed !== 0) query.push(`${nameOf('seed', specs)}=${seed}`);
+  if (step !== undefined) query.push(`${nameOf('step', specs)}=${step}`);
   return (query.length ? `?${query.join('&')}` : '') + (fragment.length ? `#${fragment.join('&')}` : '');
 }
 
@@ -142,9 +144,12 @@ export async function decode(specs: readonly Spec[], search: string, hash: strin
   for (const [name, text] of new URLSearchParams(search)) {
     const spec = specs.find((candidate) => candidate.name === name);
     if (spec) take(spec, fromText(spec, text));
-    else if (name === 'seed') decoded.seed = count(text, 'seed', LARGEST_SEED, decoded.notices) ?? 0;
-    else if (name === 'step') decoded.step = count(text, 'step', LARGEST_SEED, decoded.notices);
-    else if (!RESERVED.includes(name)) ignore(name);
+    else if (name === nameOf('seed', specs))
+      decoded.seed = count(text, 'seed', LARGEST_SEED, decoded.notices) ?? 0;
+    else if (name === nameOf('step', specs))
+      decoded.step = count(text, 'step', LARGEST_SEED, decoded.notices);
+    // Which parts an embedded page leaves out is no setting.
+    else if (name !== 'hide') ignore(name);
   }
   for (const [name, text] of new URLSearchParams(hash.replace(/^#/, ''))) {
     const spec = specs.find((candidate) => candidate.name === name);

@@ -125,7 +125,7 @@ export interface Fault {
 }
 
 /** The value a control has under `settings`. */
-export function valueOf(spec: Spec, settings: Settings): Value {
+export function settingOf(spec: Spec, settings: Settings): Value {
   return settings[spec.name] ?? spec.default;
 }
 
@@ -145,8 +145,8 @@ export function same(a: unknown, b: unknown): boolean {
 
 /** What `settings` change of the defaults, in the order of the specs. */
 export function changed(specs: readonly Spec[], settings: Settings): Settings {
-  const differing = specs.filter((spec) => !same(valueOf(spec, settings), spec.default));
-  return Object.fromEntries(differing.map((spec) => [spec.name, valueOf(spec, settings)]));
+  const differing = specs.filter((spec) => !same(settingOf(spec, settings), spec.default));
+  return Object.fromEntries(differing.map((spec) => [spec.name, settingOf(spec, settings)]));
 }
 
 /** Whether a control is to be seen: its `when` names a control whose value is the one wanted. */
@@ -155,7 +155,7 @@ export function shown(spec: Spec, specs: readonly Spec[], settings: Settings): b
   const [name, wanted] = spec.when;
   const other = specs.find((candidate) => candidate.name === name);
   if (!other) return true;
-  const value = valueOf(other, settings);
+  const value = settingOf(other, settings);
   return (
     shown(other, specs, settings) &&
     (Array.isArray(value) ? (value as unknown[]).includes(wanted) : String(value) === wanted)
