@@ -10,9 +10,9 @@ import { fitted, widthOf, write } from './words';
 export const TICK_SIZE = 11;
 export const LABEL_SIZE = 12;
 /** The row above the data area that holds the vertical axis's name and switch. */
-export const NAME_ROW = 22;
+export const NAME_ROW = 24;
 /** The row below the ticks that holds the horizontal axis's name and switch. */
-export const LABEL_ROW = 22;
+export const LABEL_ROW = 24;
 const TICK_ROW = 18;
 /** The slant of category names that are too wide for their place. */
 const SLANT = (-35 * Math.PI) / 180;

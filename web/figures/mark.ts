@@ -54,6 +54,10 @@ export interface MarkKind<K extends MarkName> {
   readonly name: K;
   /** How its entry in the legend looks. */
   readonly swatch: 'line' | 'dot' | 'area' | 'none';
+  /** Whether its edges are the figure's: axes of data show it to the edge, unrounded. */
+  framed?(mark: MarkOf<K>): boolean;
+  /** Height over width of the data area where the mark asks for square cells. */
+  ratio?(mark: MarkOf<K>): number | undefined;
   /** What it adds to the axes' and colours' ranges. */
   extent(mark: MarkOf<K>, data: ArrayLike<number>, reach: Reach): void;
   draw(pen: Pen, mark: MarkOf<K>, scene: Scene): void;
@@ -61,7 +65,8 @@ export interface MarkKind<K extends MarkName> {
   count(mark: MarkOf<K>): number;
   spot(mark: MarkOf<K>, scene: Scene, index: number): Spot | undefined;
   nearest(mark: MarkOf<K>, scene: Scene, px: number, py: number): Near | undefined;
-  rows(mark: MarkOf<K>, data: ArrayLike<number>): Rows;
+  /** Its numbers in full, for CSV. */
+  rows(mark: MarkOf<K>, data: ArrayLike<number>, declared: Scene['declared']): Rows;
 }
 
 /** Number `i` of a channel. */

@@ -13,7 +13,7 @@ import { Ruler, transformOf } from './ruler';
 import { contenderColors, inkColor, type Theme } from './theme';
 import type { Axis, Colors, Contender, Layout, Mark, ScaleKind } from './types';
 
-/** A magnification of the data area, as d3-zoom has it, in pixels from the area's upper left corner. */
+/** A magnification of the data area, as d3-zoom has it, in pixels of the canvas. */
 export interface Magnification {
   k: number;
   x: number;
@@ -118,6 +118,9 @@ export class Picture {
   height(pen: Pen, width: number): number {
     if (this.shape?.width === width) return this.shape.height;
     const ratio = this.ratio();
+    const reach = this.reach();
+    this.domain('x', reach.x, 0);
+    this.domain('y', reach.y, 0);
     const { left, right, top, bottom } = this.margins(pen, width, LOWEST);
     const free = Math.round(Math.min(TALLEST, Math.max(LOWEST, width * (width < 520 ? 0.72 : 0.6))));
     const inner = width - left - right;
@@ -132,26 +135,25 @@ export class Picture {
     const { layout } = this;
     if (!layout) return undefined;
     if (layout.aspect === 'simplex') return triangleHeight(1);
-    if (layout.aspect === 'free' && !this.isMatrix()) return undefined;
+    if (layout.aspect === 'free' && this.squareCells() === undefined) return undefined;
     const reach = this.reach();
     const [x, y] = [this.wanted('x', reach.x), this.wanted('y', reach.y)];
     const ratio = (y[1] - y[0]) / (x[1] - x[0]);
     return Number.isFinite(ratio) ? Math.min(3, Math.max(0.25, ratio)) : 1;
   }
 
-  /** A raster in units of its own cells is a matrix: its cells are square. */
-  private isMatrix(): boolean {
-    return (this.layout?.marks ?? []).some((mark) => {
-      if (mark.mark !== 'raster') return false;
-      const rows = mark.values.len / mark.columns;
-      const [width, height] = [Math.abs(mark.x[1] - mark.x[0]), Math.abs(mark.y[1] - mark.y[0])];
-      const ratio = height / width;
-      return width === mark.columns && height === rows && ratio > 1 / 3 && ratio < 3;
-    });
+  private get equal(): boolean {
+    const { layout } = this;
+    return layout?.aspect === 'equal' || (layout?.aspect === 'free' && this.squareCells() !== undefined);
   }
 
-  private get equal(): boolean {
-    return this.layout?.aspect === 'equal' || (this.layout?.aspect === 'free' && this.isMatrix());
+  /** The shape a mark asks for, so that its cells are square. */
+  private squareCells(): number | undefined {
+    for (const mark of this.layout?.marks ?? []) {
+      const ratio = kindOf(mark)?.ratio?.(mark);
+      if (ratio !== undefined) return ratio;
+    }
+    return undefined;
   }
 
   private reach(): Reach {
@@ -186,9 +188,7 @@ export class Picture {
     if (!range)
       return fixed ? [Math.max(1e-3, fixed[0]), Math.max(1, fixed[1])] : kind === 'log' ? [0.1, 10] : [0, 1];
     // A grid is shown to its edges.
-    if (
-      this.layout?.marks.some((mark) => mark.mark === 'raster' || (mark.mark === 'contour' && !!mark.colors))
-    ) {
+    if (this.shown.some((mark) => kindOf(mark)?.framed?.(mark))) {
       return range[0] === range[1] ? nice(...range, kind) : range;
     }
     return this.axes[side].gentle.follow(...range, kind);
@@ -353,8 +353,8 @@ export class Picture {
       const { left, top } = box;
       const range: [number, number] = side === 'x' ? [left, left + box.width] : [top + box.height, top];
       if (layout?.[side]?.reversed) range.reverse();
-      const [origin, shift] = side === 'x' ? [left, zoom.x] : [top, zoom.y];
-      return range.map((pixel) => (pixel - origin) * zoom.k + shift + origin) as [number, number];
+      const shift = side === 'x' ? zoom.x : zoom.y;
+      return range.map((pixel) => pixel * zoom.k + shift) as [number, number];
     };
     const x = new Ruler(this.kind('x'), domains.x, along('x'));
     const y = new Ruler(this.kind('y'), domains.y, along('y'));
@@ -383,9 +383,17 @@ export class Picture {
     if (per.y < unit * (1 - 1e-9)) domains.y = spread(y, box.height);
   }
 
+  /** A mark's colour in a theme. */
+  colorOf(theme: Theme): (mark: Mark) => string {
+    const colors = contenderColors(this.contenders, theme);
+    return (mark) => {
+      const own = mark.of === undefined ? undefined : colors.get(mark.of);
+      return own ?? inkColor(mark.ink, theme, (t) => toneColor(t, theme));
+    };
+  }
+
   private makeScene(plane: Plane, theme: Theme): Scene {
     const layout = this.layout as Layout;
-    const colors = contenderColors(this.contenders, theme);
     const baselines = new Set(this.contenders.filter((c) => c.baseline).map((c) => c.id));
     const place = new Map(layout.marks.map((mark, i) => [mark, i]));
     const name = (axis: Axis | undefined, side: Side) => withUnit(axis?.label ?? side, axis?.unit);
@@ -397,10 +405,7 @@ export class Picture {
       names: { x: name(layout.x, 'x'), y: name(layout.y, 'y') },
       declared: { x: layout.x?.scale ?? 'linear', y: layout.y?.scale ?? 'linear' },
       read: (side, value) => layout[side]?.categories?.[value] ?? formatNumber(value, 4),
-      color: (mark) => {
-        const own = mark.of === undefined ? undefined : colors.get(mark.of);
-        return own ?? inkColor(mark.ink, theme, (t) => toneColor(t, theme));
-      },
+      color: this.colorOf(theme),
       weight: (mark) => {
         const strong = mark.of === undefined ? mark.ink !== 'muted' : !baselines.has(mark.of);
         return (strong ? 1.9 : 1.4) * (this.bare ? 0.8 : 1);
