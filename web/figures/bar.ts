@@ -4,6 +4,8 @@ import type { Channel, MarkOf } from './types';
 /** The part of the space between two bars that a bar takes. */
 const FILL = 0.8;
 const WIDEST = 60;
+/** Areas of muted ink weigh more than lines of it. */
+const MUTED = 0.5;
 
 /** The smallest distance between neighbours; 1 for a single bar. */
 export function closest(data: ArrayLike<number>, x: Channel): number {
@@ -53,6 +55,7 @@ export const bar: MarkKind<'bar'> = {
   draw(pen, mark, scene) {
     const half = (FILL / 2) * closest(scene.data, mark.x);
     pen.fillStyle = scene.color(mark);
+    if (mark.of === undefined && mark.ink === 'muted') pen.globalAlpha *= MUTED;
     pen.beginPath();
     for (let i = 0; i < mark.x.len; i++) {
       const [left, right, top, foot] = boxOf(mark, scene, half, i);

@@ -119,8 +119,8 @@ export const contour: MarkKind<'contour'> = {
     for (const end of x) reach.x.take(end);
     for (const end of y) reach.y.take(end);
     if (colors) {
-      reach.colors(colors).takeAll(data, levels);
-      if (levels.len < 2) reach.colors(colors).takeAll(data, values);
+      reach.colors(colors, true).takeAll(data, levels);
+      if (levels.len < 2) reach.colors(colors, true).takeAll(data, values);
     }
   },
 
@@ -130,7 +130,7 @@ export const contour: MarkKind<'contour'> = {
     const levels = levelsOf(mark, scene.data, scene.memory(mark), columns, rows);
     const { colors } = mark;
     if (colors) {
-      const scale = scene.colorScale(colors);
+      const scale = scene.colorScale(colors, true);
       const first = levels[0]?.level ?? scale.domain[0];
       pen.fillStyle = scale.css(Math.min(first, scale.domain[0]));
       pen.beginPath();
@@ -149,9 +149,9 @@ export const contour: MarkKind<'contour'> = {
         traceRings(pen, rings, place);
         pen.fill();
       });
-      pen.globalAlpha *= 0.45;
+      pen.globalAlpha *= 0.3;
     }
-    pen.strokeStyle = colors ? scene.theme.paper : scene.color(mark);
+    pen.strokeStyle = scene.color(mark);
     pen.lineWidth = colors ? 0.75 : WEIGHT;
     pen.lineJoin = 'round';
     pen.setLineDash(mark.dashed ? DASHES : []);

@@ -9,7 +9,7 @@ import type { Channel, Colors, Mark, MarkName, MarkOf, ScaleKind } from './types
 export interface Reach {
   x: Extent;
   y: Extent;
-  colors(colors: Colors): Extent;
+  colors(colors: Colors, soft?: boolean): Extent;
 }
 
 /** What a mark needs to draw itself. */
@@ -28,7 +28,8 @@ export interface Scene {
   color(mark: Mark): string;
   /** The weight of the mark's strokes in CSS pixels. */
   weight(mark: Mark): number;
-  colorScale(colors: Colors): ColorScale;
+  /** The scale of a family of colours; a soft one is a ground to draw upon. */
+  colorScale(colors: Colors, soft?: boolean): ColorScale;
   /** What the mark in this place of the figure remembers from frame to frame. */
   memory(mark: Mark): Map<string, unknown>;
 }

@@ -78,7 +78,7 @@ export const styles = css`
   .readout div span:last-child { white-space: nowrap; }
   .spoken { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .scroll { max-height: 420px; overflow: auto; margin: 4px 0; }
-  table { border-collapse: collapse; width: 100%; font-size: 13px; }
+  table { border-collapse: collapse; min-width: min(100%, 34em); font-size: 13px; }
   th, td { padding: 4px 10px; text-align: left; border-bottom: 1px solid var(--figure-rule); white-space: nowrap; }
   th { position: sticky; top: 0; background: var(--figure-paper); font-weight: 600; color: var(--figure-muted); }
   th.number, td.number { text-align: right; }
