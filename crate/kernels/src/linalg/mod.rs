@@ -2,6 +2,12 @@
 
 pub use nalgebra::{Complex, DMatrix, DVector};
 
+mod complex_eigen;
+mod dot;
+mod hermitian;
 mod matmul;
 
+pub use complex_eigen::ComplexEigen;
+pub use dot::dot;
+pub use hermitian::SmallestEigenvalue;
 pub use matmul::matmul_f32;
