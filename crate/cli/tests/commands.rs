@@ -72,7 +72,7 @@ fn run_gives_the_frame_the_claim_and_the_verdict() {
 
     let text = orrery(&["run", "heron-roots", "--steps", "2", "--set", "a=9"]).out;
     assert!(text.contains("heron-roots: step 2 of 60, seed 0, a = 9"), "{text}");
-    assert!(text.contains("  line of heron\n    x: [1, 2]\n    y: [16, 2.56"), "{text}");
+    assert!(text.contains("  line of heron\n    x: [1, 2]\n    y: [16, 2.55"), "{text}");
     assert!(text.contains("verdict: pending\nhash: "), "{text}");
     let whole = orrery(&["run", "heron-roots"]).out;
     assert!(whole.contains("verdict: holds"), "{whole}");

@@ -103,7 +103,7 @@ impl Exhibit for HeronRoots {
 
     fn new(setting: &Setting, rng: &mut Rng) -> Result<Self> {
         let offset = &setting.offset.0;
-        if offset != "x" && offset.parse::<f64>().is_ok_and(f64::is_finite) == false {
+        if offset != "x" && !offset.parse::<f64>().is_ok_and(f64::is_finite) {
             return Err(Error::of("offset", "is x or a number").at(0));
         }
         let x = setting.start.0[0][0].max(1e-3);

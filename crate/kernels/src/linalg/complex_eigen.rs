@@ -28,7 +28,10 @@ enum Stage {
     /// Clearing column `.0` below the subdiagonal.
     Reduce(usize),
     /// Rows from `last + 1` on are triangular; `tries` sweeps went into row `last`.
-    Iterate { last: usize, tries: usize },
+    Iterate {
+        last: usize,
+        tries: usize,
+    },
     /// Vectors up to here are found.
     Vectors,
     Done,

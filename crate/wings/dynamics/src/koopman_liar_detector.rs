@@ -15,7 +15,7 @@
 //! why the limits must be taken in order, the quadrature $M$ first, then the dictionary, then $\varepsilon$; how many
 //! such limits a question needs classifies how hard it is.
 //!
-//! Some questions no number of limits settles from one finite table. Switch on the **adversary**: the data come from
+//! Some questions no finite table settles. Switch on the **adversary**: it samples a system of its own on your grid,
 //! $(x+\alpha,\,y+h(x))$, with an eigenfunction $e^{iy}u(x)$. A second world winds $h$ once more round the fibre inside every
 //! gap between sampled columns. It is as smooth and agrees on every sample; but the winding makes its degree $M$
 //! instead of $0$, and a skew product over a rotation with a degree other than zero has no eigenfunction in the
@@ -252,7 +252,7 @@ impl KoopmanLiarDetector {
                 self.columns.push(self.roots.coefficient(line.iter().copied(), kx) * weight);
             }
         }
-        (m * (m + side) * side) as i64
+        2 * (m * (m + side) * side) as i64
     }
 
     /// Splits the dictionary into the parts that A and L do not mix.
@@ -318,7 +318,7 @@ impl KoopmanLiarDetector {
     fn judge(&mut self) -> i64 {
         let Some((block, value, g)) = self.candidates.pop_front() else {
             Rc::make_mut(&mut self.pairs).sort_by(Pair::before);
-            self.phase = Phase::Field;
+            self.phase = Phase::Adversary;
             self.draw_portrait();
             return 1;
         };
@@ -371,7 +371,7 @@ impl KoopmanLiarDetector {
     fn work_ahead(&self) -> usize {
         let (m, side) = (self.points, self.side());
         let lag = 2 * (4 * self.order + 1) * m * m;
-        let column = m * (m + side) * side;
+        let column = 2 * m * (m + side) * side;
         let cube = |n: usize| 14 * n * n * n;
         let unknown = if self.dense { cube(side * side) } else { side * cube(side) };
         let (lags, columns) = (4 * self.order + 1, side * side);
@@ -428,20 +428,21 @@ struct Field {
 }
 
 impl Field {
-    /// As fine as one to two thousand million multiplications allow.
+    /// As fine as some thousand million multiplications allow.
     fn new(sizes: impl Iterator<Item = usize>) -> Self {
         let cost: usize = sizes.map(|n| n * n + SmallestEigenvalue::cost(n)).sum();
-        let affordable = |side: usize| side * side / 2 * cost <= 1_000_000_000;
+        let affordable = |side: usize| side * side / 2 * cost <= 3_000_000_000;
         let side = if affordable(64) { 64 } else if affordable(32) { 32 } else { 16 };
         let mut order = Vec::new();
-        let mut taken = vec![false; side * side];
-        let mut stride = side / 4;
+        let coarsest = side / 4;
+        let mut stride = coarsest;
         while stride >= 1 {
             for row in (side / 2..side).step_by(stride) {
                 for column in (0..side).step_by(stride) {
-                    let (middle_row, middle) = (row + stride / 2, column + stride / 2);
-                    if !std::mem::replace(&mut taken[middle_row * side + middle], true) {
-                        order.push((middle_row as u32, middle as u32, stride as u32));
+                    // What a coarser sweep has computed stands.
+                    let known = stride < coarsest && row % (2 * stride) == 0 && column % (2 * stride) == 0;
+                    if !known {
+                        order.push((row as u32, column as u32, stride as u32));
                     }
                 }
             }
@@ -452,7 +453,8 @@ impl Field {
 
     fn steps_left(&self) -> usize {
         let points = self.order.len() - self.next;
-        (points as u32).div_ceil(POINTS_PER_STEP) as usize + points * self.cost / (WORK as usize / 2)
+        let watched = (points as u32).div_ceil(POINTS_PER_STEP) as usize;
+        watched.max(points * self.cost / WORK as usize)
     }
 
     fn at(&self, index: u32) -> f64 {
@@ -485,7 +487,7 @@ impl Field {
         Some(left)
     }
 
-    /// Gives the value to the square that the point stands for, and to its mirror image.
+    /// Gives the value to the square whose first cell the point is, and to its mirror image.
     fn fill(&mut self, row: usize, column: usize, stride: usize) {
         let side = self.side;
         let value = self.least.sqrt().max(1e-6);
@@ -493,8 +495,8 @@ impl Field {
         if values.is_empty() {
             *values = vec![1.0; side * side];
         }
-        for row in row - stride / 2..row - stride / 2 + stride {
-            for column in column - stride / 2..column - stride / 2 + stride {
+        for row in row..row + stride {
+            for column in column..column + stride {
                 values[row * side + column] = value;
                 values[(side - 1 - row) * side + column] = value;
             }
@@ -517,7 +519,7 @@ fn deviation(block: &Block, z: C) -> Vec<C> {
 #[derive(Clone)]
 struct Adversary {
     order: usize,
-    /// The grids to try; the visitor's own is the last.
+    /// The grids to try; the visitor's own is the first.
     grids: Rc<Vec<usize>>,
     duels: Vec<Duel>,
 }
@@ -539,9 +541,8 @@ struct Duel {
 impl Adversary {
     fn new(order: usize, points: usize) -> Self {
         let least = (2 * order + 2).max(8);
-        let mut grids: Vec<usize> = (0..24).map(|i| least + (100 - least) * i / 23).collect();
-        grids.push(points);
-        Self { order, grids: Rc::new(grids), duels: Vec::new() }
+        let others = (0..24).map(|i| least + (100 - least) * i / 23);
+        Self { order, grids: Rc::new(std::iter::once(points).chain(others).collect()), duels: Vec::new() }
     }
 
     /// `h(x) = 0.9 cos x + 0.5`: of degree zero, so the golden rotation lets it be straightened.
@@ -622,7 +623,7 @@ impl Adversary {
 
     /// The verdict at the visitor's own grid.
     fn own(&self) -> Option<&Duel> {
-        self.duels.get(self.grids.len() - 1)
+        self.duels.first()
     }
 }
 
@@ -728,7 +729,7 @@ impl Exhibit for KoopmanLiarDetector {
             }
             _ => self.field.steps_left(),
         };
-        self.steps + self.work_ahead() / (WORK as usize / 2) + field + duels + 8
+        self.steps + self.work_ahead() / WORK as usize + field + duels + 8
     }
 
     async fn step(&mut self, _: &Compute) -> Progress {
@@ -757,7 +758,7 @@ impl Exhibit for KoopmanLiarDetector {
                     let finished = self.field.next;
                     match self.field.advance(&self.blocks, left) {
                         Some(rest) => left = rest,
-                        None => self.phase = Phase::Adversary,
+                        None => self.phase = Phase::Over,
                     }
                     points -= u32::from(self.field.next > finished);
                     if points == 0 {
@@ -766,7 +767,7 @@ impl Exhibit for KoopmanLiarDetector {
                 }
                 Phase::Adversary => {
                     if !self.adversary.as_mut().is_some_and(Adversary::advance) {
-                        self.phase = Phase::Over;
+                        self.phase = Phase::Field;
                     }
                     break;
                 }
@@ -836,7 +837,7 @@ impl Exhibit for KoopmanLiarDetector {
                            function of the fibre is an eigenfunction, in the other nothing is.";
             let mut lines = figures.figure("adversary", "Two worlds behind one table", caption);
             lines.x(Axis::log("samples M²")).y(Axis::log("residual in the fibre"));
-            let shown = &adversary.duels[..adversary.duels.len().min(adversary.grids.len() - 1)];
+            let shown = adversary.duels.get(1..).unwrap_or_default();
             let samples: Vec<f64> = shown.iter().map(|duel| (duel.points * duel.points) as f64).collect();
             let column = |of: fn(&Duel) -> f64| shown.iter().map(move |duel| of(duel).max(1e-9));
             lines.line(&samples, column(|duel| duel.wound)).ink(Ink::Accent).label("true, world that winds");
@@ -918,8 +919,67 @@ impl Exhibit for KoopmanLiarDetector {
                 "adversary",
                 "Adversary",
                 "Two smooth worlds share every sample, and only one has what ResDMD certifies.",
-                Settings { system: System::Cocycle, adversary: true, ..Settings::default() },
+                Settings { adversary: true, ..Settings::default() },
             ),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use orrery_core::compute::{Local, Matrix, Products};
+
+    struct NoProducts;
+
+    impl Products for NoProducts {
+        fn matmul<'a>(&'a self, _: Matrix<'a>, _: Matrix<'a>) -> Local<'a, Vec<f32>> {
+            Box::pin(async { Vec::new() })
+        }
+
+        fn name(&self) -> &str {
+            "none"
+        }
+    }
+
+    fn run(settings: &Settings) -> KoopmanLiarDetector {
+        let mut exhibit = KoopmanLiarDetector::new(settings, &mut Rng::seed_from_u64(0)).unwrap();
+        let compute = Compute::new(NoProducts);
+        while pollster::block_on(exhibit.step(&compute)) == Progress::Running {}
+        exhibit
+    }
+
+    /// On the waves `e^{i(px+qy)}` of fixed `q` the skew shift is a rotation if `q = 0` and otherwise shifts `p` by
+    /// `q`: chains of `n` waves, whose numerical range is the disc of radius `cos(π/(n+1))`. Hence
+    /// `τ(z)² = min(min_k |z - e^{ikα}|², min_n 1 + |z|² - 2|z| cos(π/(n+1)))`.
+    #[test]
+    fn the_skew_shift_has_the_pseudospectrum_that_can_be_written_down() {
+        let exhibit = run(&Settings { dictionary_order: 3, quadrature_points: 13, ..Settings::default() });
+        let field = &exhibit.field;
+        for row in 0..field.side {
+            for column in 0..field.side {
+                let z = C::new(field.at(column as u32), field.at(row as u32));
+                let rotation = (-3..=3).map(|k| (z - unit(f64::from(k) * GOLDEN)).norm_sqr()).fold(f64::INFINITY, f64::min);
+                let radius = z.norm_sqr().sqrt();
+                let chain = 1.0 + radius * radius - 2.0 * radius * cos(PI / 8.0);
+                let expected = rotation.min(chain).sqrt();
+                let found = field.values[row * field.side + column];
+                assert!((found - expected).abs() < 1e-2 * expected, "{found} at {z}, not {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_typed_skew_shift_is_the_skew_shift() {
+        let typed = run(&Settings { system: System::Custom, dictionary_order: 2, ..Settings::default() });
+        let built_in = run(&Settings { dictionary_order: 2, ..Settings::default() });
+        let residuals = |exhibit: &KoopmanLiarDetector| exhibit.pairs.iter().map(|pair| pair.residual).collect::<Vec<_>>();
+        assert_eq!(residuals(&typed), residuals(&built_in));
+    }
+
+    #[test]
+    fn the_worlds_of_the_adversary_differ_between_the_samples_alone() {
+        let duel = Adversary::new(5, 60).duel(60).unwrap();
+        assert!(duel.apart < 1e-15 && (duel.measured - duel.straight).abs() < 1e-9 && duel.wound > 0.5, "{:?}", duel.wound);
     }
 }
