@@ -42,7 +42,7 @@ export function embedPage(exhibit: Exhibit, texts: Texts, head: Html): Page {
   const path = `embed/${exhibit.slug}/index.html`;
   const body = html`<main id="main">
 <h1><a href="${rootFrom(path)}e/${exhibit.slug}/" target="_blank" rel="noopener">${exhibit.title}</a> <small>${exhibit.year}</small></h1>
-<orrery-exhibit name="${exhibit.slug}" page></orrery-exhibit>
+<orrery-exhibit name="${exhibit.slug}" embed></orrery-exhibit>
 <article class="essay" data-part="essay">${texts.essay}</article>
 ${sourceOf(exhibit, texts.source)}
 </main>`;
@@ -82,7 +82,7 @@ function embedding(exhibit: Exhibit): Html {
   const snippet = (id: string, label: string, code: string) =>
     html`<p id="${id}-label">${label} <button type="button" data-copies="${id}">Copy</button></p><pre tabindex="0" aria-labelledby="${id}-label"><code id="${id}">${code}</code></pre>`;
   return html`<details class="embedding" data-slug="${exhibit.slug}"><summary>Put it into your own page</summary>
-<p>Both forms open as the exhibit stands now, settings included.</p>
+<p>Both open as the exhibit stands now, settings included. The frame tells the page around it how high it is, by the message <code>{ orrery, height }</code>.</p>
 ${snippet('as-frame', 'As a frame', frame)}
 ${snippet('as-element', 'As an element', element)}
 </details>`;

@@ -36,7 +36,7 @@ export function pages(generated: string): Plugin {
           const data = `data/exhibit/${slug}.js`;
           const paths = { own: `e/${slug}/index.html`, framed: `embed/${slug}/index.html` };
           const own = head(paths.own, ['web/app/exhibit.css', 'web/app/exhibit.ts'], data);
-          const framed = head(paths.framed, ['web/app/exhibit.css', 'embed.js', 'frame.js'], data);
+          const framed = head(paths.framed, ['web/app/exhibit.css', 'frame.js', 'embed.js'], data);
           try {
             const texts = { essay: essay(exhibit.essay), source: highlighter.rust(exhibit.source) };
             write(exhibitPage(catalogue, exhibit, texts, own));
