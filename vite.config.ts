@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { classic } from './web/build/classic.ts';
+import { fonts } from './web/build/fonts.ts';
 import { pages } from './web/build/plugin.ts';
 
 /** Modules, styles and fonts for our own pages; the pages themselves; and the scripts that run anywhere. */
@@ -24,8 +25,13 @@ export default defineConfig({
     },
   },
   plugins: [
+    fonts(),
     pages('web/generated'),
-    classic({ 'embed.js': 'web/exhibit/embed.ts', 'theme.js': 'web/app/theme.ts', 'frame.js': 'web/app/frame.ts' }),
+    classic({
+      'embed.js': 'web/exhibit/embed.ts',
+      'theme.js': 'web/app/theme.ts',
+      'frame.js': 'web/app/frame.ts',
+    }),
   ],
   test: { include: ['web/**/*.test.ts'], passWithNoTests: true },
 });

@@ -18,7 +18,10 @@ export interface Query {
 export function fold(text: string): string {
   const letters: Record<string, string> = { ł: 'l', ø: 'o', ß: 'ss', æ: 'ae', œ: 'oe', đ: 'd', ı: 'i' };
   const plain = text.toLowerCase().normalize('NFKD').replace(/\p{M}/gu, '');
-  return plain.replace(/[łøßæœđı]/g, (letter) => letters[letter]).replace(/\s+/g, ' ').trim();
+  return plain
+    .replace(/[łøßæœđı]/g, (letter) => letters[letter])
+    .replace(/\s+/g, ' ')
+    .trim();
 }
 
 /** Whether each exhibit has every word of the query, hangs in its wing and stands in its list. */

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Contender, StoredFrame, Verdict } from '../figures/types.ts';
 
 /** What the gallery says of an exhibit. */
 export interface Card {
@@ -11,9 +12,9 @@ export interface Card {
   lists: number[];
   claim: string;
   algorithms: string[];
-  contenders: { id: string; label: string; baseline: boolean }[];
+  contenders: Contender[];
   /** Of the default scenario at seed 0. */
-  verdict: 'holds' | 'fails' | 'pending';
+  verdict: Verdict;
 }
 
 /** A family of exhibits. */
@@ -25,12 +26,6 @@ export interface Wing {
 /** A wing with what hangs in it. */
 export interface Room extends Wing {
   cards: Card[];
-}
-
-/** The figures of a moment: their descriptions, and their numbers as base64 of little-endian `f32`. */
-export interface StoredFrame {
-  layout: Record<string, unknown>[];
-  data: string;
 }
 
 /** An exhibit with all that its page holds. */
@@ -50,7 +45,9 @@ export class Catalogue {
   constructor(private readonly folder: string) {
     const path = join(folder, 'manifest.json');
     if (!existsSync(path)) {
-      throw new Error(`${path} is missing; \`cargo xtask build\` makes it with \`orrery manifest --out ${folder}\``);
+      throw new Error(
+        `${path} is missing; \`cargo xtask build\` makes it with \`orrery manifest --out ${folder}\``,
+      );
     }
     const manifest = JSON.parse(readFileSync(path, 'utf8')) as { wings: Wing[]; exhibits: Card[] };
     this.wings = manifest.wings;
@@ -59,7 +56,10 @@ export class Catalogue {
 
   /** The wings that are open, in order, with their cards. */
   get rooms(): Room[] {
-    const rooms = this.wings.map((wing) => ({ ...wing, cards: this.cards.filter((card) => card.wing === wing.slug) }));
+    const rooms = this.wings.map((wing) => ({
+      ...wing,
+      cards: this.cards.filter((card) => card.wing === wing.slug),
+    }));
     return rooms.filter((room) => room.cards.length > 0);
   }
 

@@ -1,17 +1,21 @@
 import type { Card, Catalogue, Exhibit } from './catalogue.ts';
-import { essay } from './essay.ts';
 import { Html, html } from './html.ts';
 import { listName, masthead, sentence } from './parts.ts';
 import { type Page, rootFrom } from './shell.ts';
-import type { Highlighter } from './source.ts';
 
 /** The address of an arXiv search for a title. */
 export function arxivSearch(title: string): string {
   return `https://arxiv.org/search/?query=${encodeURIComponent(title)}&searchtype=title`;
 }
 
+/** The long texts of an exhibit, made ready once for both of its pages. */
+export interface Texts {
+  essay: Html;
+  source: Html;
+}
+
 /** A paper's page: the exhibit, then the essay, the source, and how to embed it. */
-export function exhibitPage(catalogue: Catalogue, exhibit: Exhibit, highlighter: Highlighter, head: Html): Page {
+export function exhibitPage(catalogue: Catalogue, exhibit: Exhibit, texts: Texts, head: Html): Page {
   const path = `e/${exhibit.slug}/index.html`;
   const root = rootFrom(path);
   const wing = catalogue.wingTitle(exhibit.wing);
@@ -21,32 +25,35 @@ export function exhibitPage(catalogue: Catalogue, exhibit: Exhibit, highlighter:
 ${titleLine(exhibit)}
 <orrery-exhibit name="${exhibit.slug}" page></orrery-exhibit>
 <div class="reading">
-<article class="essay" data-part="essay">${essay(exhibit.essay)}</article>
+<article class="essay" data-part="essay">${texts.essay}</article>
 <aside aria-label="About this exhibit">
 ${facts(exhibit, wing)}
 ${embedding(exhibit)}
 </aside>
 </div>
-${sourceOf(exhibit, highlighter)}
+${sourceOf(exhibit, texts.source)}
 ${neighbours(catalogue, exhibit)}
 </main>`;
   return { path, kind: 'exhibit', ...described(exhibit), head, body };
 }
 
 /** The same exhibit alone, to stand in another page's frame. */
-export function embedPage(exhibit: Exhibit, highlighter: Highlighter, head: Html): Page {
+export function embedPage(exhibit: Exhibit, texts: Texts, head: Html): Page {
   const path = `embed/${exhibit.slug}/index.html`;
   const body = html`<main id="main">
 <h1><a href="${rootFrom(path)}e/${exhibit.slug}/" target="_blank" rel="noopener">${exhibit.title}</a> <small>${exhibit.year}</small></h1>
-<orrery-exhibit name="${exhibit.slug}" page></orrery-exhibit>
-<article class="essay" data-part="essay">${essay(exhibit.essay)}</article>
-${sourceOf(exhibit, highlighter)}
+<orrery-exhibit name="${exhibit.slug}" embed></orrery-exhibit>
+<article class="essay" data-part="essay">${texts.essay}</article>
+${sourceOf(exhibit, texts.source)}
 </main>`;
   return { path, kind: 'embed', ...described(exhibit), head, body };
 }
 
 function described(exhibit: Exhibit): Pick<Page, 'title' | 'description'> {
-  return { title: `${exhibit.title} · Orrery`, description: `${sentence(exhibit.claim)} Run it, move it, measure it.` };
+  return {
+    title: `${exhibit.title} · Orrery`,
+    description: `${sentence(exhibit.claim)} Run it, move it, measure it.`,
+  };
 }
 
 function titleLine(exhibit: Exhibit): Html {
@@ -63,10 +70,10 @@ function facts(exhibit: Exhibit, wing: string): Html {
   ]}</dl>`;
 }
 
-function sourceOf(exhibit: Exhibit, highlighter: Highlighter): Html {
+function sourceOf(exhibit: Exhibit, source: Html): Html {
   const lines = exhibit.source.trimEnd().split('\n').length;
   return html`<details class="how" data-part="source"><summary>How it is computed <small>Rust, ${lines} lines: the whole exhibit</small></summary>
-${highlighter.rust(exhibit.source)}</details>`;
+${source}</details>`;
 }
 
 function embedding(exhibit: Exhibit): Html {
@@ -75,7 +82,7 @@ function embedding(exhibit: Exhibit): Html {
   const snippet = (id: string, label: string, code: string) =>
     html`<p id="${id}-label">${label} <button type="button" data-copies="${id}">Copy</button></p><pre tabindex="0" aria-labelledby="${id}-label"><code id="${id}">${code}</code></pre>`;
   return html`<details class="embedding" data-slug="${exhibit.slug}"><summary>Put it into your own page</summary>
-<p>Both forms open as the exhibit stands now, settings included.</p>
+<p>Both open as the exhibit stands now, settings included. The frame tells the page around it how high it is, by the message <code>{ orrery, height }</code>.</p>
 ${snippet('as-frame', 'As a frame', frame)}
 ${snippet('as-element', 'As an element', element)}
 </details>`;
@@ -85,7 +92,9 @@ function neighbours(catalogue: Catalogue, exhibit: Exhibit): Html {
   const wing = catalogue.cards.filter((card) => card.wing === exhibit.wing);
   const index = wing.findIndex((card) => card.slug === exhibit.slug);
   const link = (card: Card | undefined, rel: string, label: string) =>
-    card ? html`<a rel="${rel}" href="../${card.slug}/"><small>${label}</small>${card.title}</a>` : html`<span></span>`;
+    card
+      ? html`<a rel="${rel}" href="../${card.slug}/"><small>${label}</small>${card.title}</a>`
+      : html`<span></span>`;
   if (wing.length < 2) return new Html('');
   return html`<nav class="neighbours" aria-label="In this wing">${link(wing[index - 1], 'prev', 'Before')}${link(wing[index + 1], 'next', 'Next')}</nav>`;
 }

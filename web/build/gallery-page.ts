@@ -29,7 +29,9 @@ ${footer()}`;
 }
 
 function finder(rooms: Room[], total: number): Html {
-  const lists = [...new Set(rooms.flatMap((room) => room.cards.flatMap((card) => card.lists)))].sort((a, b) => a - b);
+  const lists = [...new Set(rooms.flatMap((room) => room.cards.flatMap((card) => card.lists)))].sort(
+    (a, b) => a - b,
+  );
   const option = (name: string, value: string, label: string, count: number | false) =>
     html`<label><input type="radio" name="${name}" value="${value}"${value === '' && html` checked`}><span>${label}${count !== false && html`<small>${count}</small>`}</span></label>`;
   return html`<search><form class="finder">

@@ -9,13 +9,19 @@ export class Html {
 type Part = Html | string | number | undefined | false | Part[];
 
 /** Text with the five characters that markup reads otherwise. */
-export function escape(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+export function escapeText(text: string): string {
+  const entities: Record<string, string> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+    "'": '&#39;',
+  };
   return text.replace(/[&<>"']/g, (character) => entities[character]);
 }
 
-/** What {@link escape} hid, shown again. */
-export function unescape(text: string): string {
+/** What {@link escapeText} hid, shown again. */
+export function unescapeText(text: string): string {
   const named: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
   return text.replace(/&(?:#x([0-9a-f]+)|#(\d+)|([a-z]+));/gi, (whole, hex, decimal, name) => {
     if (hex) return String.fromCodePoint(Number.parseInt(hex, 16));
@@ -27,7 +33,7 @@ export function unescape(text: string): string {
 function render(part: Part): string {
   if (part === undefined || part === false) return '';
   if (Array.isArray(part)) return part.map(render).join('');
-  return part instanceof Html ? part.text : escape(String(part));
+  return part instanceof Html ? part.text : escapeText(String(part));
 }
 
 /** A template whose text parts are escaped; `Html` parts stay, lists are joined, `false` and `undefined` vanish. */

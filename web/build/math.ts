@@ -2,7 +2,12 @@ import katex from 'katex';
 
 /** `tex` as a MathML element. */
 export function math(tex: string, display: boolean): string {
-  const markup = katex.renderToString(tex, { output: 'mathml', displayMode: display, throwOnError: true, strict: false });
+  const markup = katex.renderToString(tex, {
+    output: 'mathml',
+    displayMode: display,
+    throwOnError: true,
+    strict: false,
+  });
   // Only the <math> element is kept: the wrapper, and the source beside the formula, would be weight without use.
   const element = /<math[\s\S]*<\/math>/.exec(markup)?.[0] ?? '';
   return element
@@ -52,7 +57,9 @@ function inAlphabet(text: string, variant: string): string {
   const letter = (character: string) => {
     if (elsewhere?.[character]) return elsewhere[character];
     const from = (start: number | undefined, zero: string) =>
-      start === undefined ? character : String.fromCodePoint(start + character.charCodeAt(0) - zero.charCodeAt(0));
+      start === undefined
+        ? character
+        : String.fromCodePoint(start + character.charCodeAt(0) - zero.charCodeAt(0));
     if (/[A-Z]/.test(character)) return from(upper, 'A');
     if (/[a-z]/.test(character)) return from(lower, 'a');
     if (/[0-9]/.test(character)) return from(digit, '0');

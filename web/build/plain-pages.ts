@@ -44,7 +44,8 @@ exhibit's page, “Put it into your own page” writes both out for the settings
     path: 'teach/index.html',
     kind: 'teach',
     title: 'Teaching with Orrery',
-    description: 'A sample lecture with three live exhibits, two of them the same paper at different settings.',
+    description:
+      'A sample lecture with three live exhibits, two of them the same paper at different settings.',
     head,
     body,
   };
@@ -55,5 +56,12 @@ export function missingPage(head: Html): Page {
   const body = html`${masthead('./')}
 <main id="main" class="lecture"><h1>Nothing hangs here</h1>
 <p>There is no exhibit at this address. <a href="./">The gallery</a> shows all there are.</p></main>`;
-  return { path: '404.html', kind: 'missing', title: 'Not found · Orrery', description: 'No exhibit at this address.', head, body };
+  return {
+    path: '404.html',
+    kind: 'missing',
+    title: 'Not found · Orrery',
+    description: 'No exhibit at this address.',
+    head,
+    body,
+  };
 }

@@ -2,9 +2,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Plugin, Rollup } from 'vite';
 import { Catalogue } from './catalogue.ts';
+import { essay } from './essay.ts';
 import { embedPage, exhibitPage } from './exhibit-page.ts';
 import { galleryPage } from './gallery-page.ts';
-import { html, type Html } from './html.ts';
+import { type Html, html } from './html.ts';
 import { missingPage, teachPage } from './plain-pages.ts';
 import { poster } from './poster.ts';
 import { fillShell, type Page, rootFrom } from './shell.ts';
@@ -21,7 +22,8 @@ export function pages(generated: string): Plugin {
         const catalogue = new Catalogue(generated);
         const shell = readFileSync('index.html', 'utf8');
         const highlighter = await Highlighter.load();
-        const head = (path: string, entries: string[], data?: string) => headOf(bundle, rootFrom(path), entries, data);
+        const head = (path: string, entries: string[], data?: string) =>
+          headOf(bundle, rootFrom(path), entries, data);
         const emit = (fileName: string, source: string) => this.emitFile({ type: 'asset', fileName, source });
         const write = (page: Page) => emit(page.path, fillShell(shell, page));
 
@@ -32,18 +34,23 @@ export function pages(generated: string): Plugin {
         for (const { slug } of catalogue.cards) {
           const exhibit = catalogue.exhibit(slug);
           const data = `data/exhibit/${slug}.js`;
+          const paths = { own: `e/${slug}/index.html`, framed: `embed/${slug}/index.html` };
+          const own = head(paths.own, ['web/app/exhibit.css', 'web/app/exhibit.ts'], data);
+          const framed = head(paths.framed, ['web/app/exhibit.css', 'frame.js', 'embed.js'], data);
           try {
-            const files = ['web/app/exhibit.css', 'web/app/exhibit.ts'];
-            write(exhibitPage(catalogue, exhibit, highlighter, head(`e/${slug}/index.html`, files, data)));
-            const framed = ['web/app/exhibit.css', 'embed.js', 'frame.js'];
-            write(embedPage(exhibit, highlighter, head(`embed/${slug}/index.html`, framed, data)));
+            const texts = { essay: essay(exhibit.essay), source: highlighter.rust(exhibit.source) };
+            write(exhibitPage(catalogue, exhibit, texts, own));
+            write(embedPage(exhibit, texts, framed));
           } catch (error) {
             this.error(`${slug}: ${error instanceof Error ? error.message : error}`);
           }
           const { essay: _essay, source: _source, ...live } = exhibit;
           const record = `(globalThis.orreryExhibits ??= {})[${JSON.stringify(slug)}] = ${JSON.stringify(live)};\n`;
           emit(data, record);
-          emit(`data/poster/${slug}.json`, JSON.stringify(poster(catalogue.poster(slug), exhibit.contenders)));
+          emit(
+            `data/poster/${slug}.json`,
+            JSON.stringify(poster(catalogue.poster(slug), exhibit.contenders)),
+          );
         }
       },
     },
@@ -54,7 +61,9 @@ export function pages(generated: string): Plugin {
 function headOf(bundle: Rollup.OutputBundle, root: string, entries: string[], data?: string): Html {
   const theme = emitted(bundle, 'web/app/theme.css');
   const lines: Html[] = [
-    ...fonts(bundle).map((font) => html`<link rel="preload" href="${root}${font}" as="font" type="font/woff2" crossorigin>`),
+    ...fonts(bundle).map(
+      (font) => html`<link rel="preload" href="${root}${font}" as="font" type="font/woff2" crossorigin>`,
+    ),
     html`<link rel="stylesheet" href="${root}${theme}">`,
     html`<script src="${root}theme.js"></script>`,
   ];
@@ -64,7 +73,8 @@ function headOf(bundle: Rollup.OutputBundle, root: string, entries: string[], da
       lines.push(html`<link rel="stylesheet" href="${root}${emitted(bundle, entry)}">`);
     } else if (entry.endsWith('.ts')) {
       const file = emitted(bundle, entry);
-      for (const needed of imports(bundle, file)) lines.push(html`<link rel="modulepreload" href="${root}${needed}">`);
+      for (const needed of imports(bundle, file))
+        lines.push(html`<link rel="modulepreload" href="${root}${needed}">`);
       lines.push(html`<script type="module" src="${root}${file}"></script>`);
     } else {
       lines.push(html`<script src="${root}${entry}" defer></script>`);
@@ -95,5 +105,5 @@ function imports(bundle: Rollup.OutputBundle, file: string, found = new Set<stri
 
 /** The two upright faces, which every page shows above the fold. */
 function fonts(bundle: Rollup.OutputBundle): string[] {
-  return Object.keys(bundle).filter((file) => file.endsWith('.woff2') && !file.includes('italic'));
+  return Object.keys(bundle).filter((file) => /latin-wght-normal.*\.woff2$/.test(file));
 }

@@ -1,4 +1,11 @@
-import { type Channel, type Contender, decodeFrame, type Layout, type Mark, type StoredFrame } from '../figures/types.ts';
+import {
+  type Channel,
+  type Contender,
+  decodeFrame,
+  type Layout,
+  type Mark,
+  type StoredFrame,
+} from '../figures/types.ts';
 
 /** A picture for the gallery's wall: the first figure, at the detail that a small picture shows. */
 export interface Poster {
@@ -7,9 +14,9 @@ export interface Poster {
   data: number[];
 }
 
-/** The most samples of a line, and the most cells on a side of a grid. */
+/** The most samples of a line, and the most cells on a side of a picture and of a surface under contours. */
 const SAMPLES = 320;
-const CELLS = 64;
+const CELLS = { raster: 64, contour: 48 };
 
 /** The poster of a stored frame: long lines and fine grids are thinned, and digits that no eye sees are dropped. */
 export function poster(frame: StoredFrame, contenders: Contender[]): Poster {
@@ -23,7 +30,7 @@ export function poster(frame: StoredFrame, contenders: Contender[]): Poster {
   };
   const small = (mark: Mark): Mark => {
     if (mark.mark === 'raster' || mark.mark === 'contour') {
-      const [values, columns] = coarser(read(mark.values), mark.columns);
+      const [values, columns] = coarser(read(mark.values), mark.columns, CELLS[mark.mark]);
       const grid = { ...mark, values: write(values, mark.mark === 'raster' ? 100 : 1000), columns };
       return grid.mark === 'contour' ? { ...grid, levels: write(read(grid.levels), 10000) } : grid;
     }
@@ -38,7 +45,11 @@ export function poster(frame: StoredFrame, contenders: Contender[]): Poster {
     return Object.fromEntries(kept) as Mark;
   };
   const [lead] = layout;
-  return { contenders, layout: { ...lead, marks: lead.marks.filter((mark) => mark.mark !== 'table').map(small) }, data: numbers };
+  return {
+    contenders,
+    layout: { ...lead, marks: lead.marks.filter((mark) => mark.mark !== 'table').map(small) },
+    data: numbers,
+  };
 }
 
 function isChannel(value: unknown): value is Channel {
@@ -84,17 +95,20 @@ function thinner(x: number[], y: number[]): [number[], number[]] {
   return [chosen.map((i) => x[i]), chosen.map((i) => y[i])];
 }
 
-/** A grid with at most {@link CELLS} cells on a side: each is the mean of what it covers, by area. */
-function coarser(values: number[], columns: number): [number[], number] {
+/** A grid with at most `most` cells on a side: each is the mean of what it covers, by area. */
+function coarser(values: number[], columns: number, most: number): [number[], number] {
   const rows = values.length / columns;
-  const across = covers(columns);
-  const down = covers(rows);
+  const across = covers(columns, most);
+  const down = covers(rows, most);
   const mean = (parts: Part[], at: (index: number) => number) =>
     parts.reduce((sum, { index, share }) => sum + share * at(index), 0);
   const narrow = Array.from({ length: rows }, (_, row) =>
     across.map((parts) => mean(parts, (column) => values[row * columns + column])),
   );
-  return [down.flatMap((parts) => across.map((_, column) => mean(parts, (row) => narrow[row][column]))), across.length];
+  return [
+    down.flatMap((parts) => across.map((_, column) => mean(parts, (row) => narrow[row][column]))),
+    across.length,
+  ];
 }
 
 /** A fine cell, and its share of a coarse one. */
@@ -104,8 +118,8 @@ interface Part {
 }
 
 /** The fine cells that each coarse cell covers, of `count` fine ones in a row. */
-function covers(count: number): Part[][] {
-  const cells = Math.min(count, CELLS);
+function covers(count: number, most: number): Part[][] {
+  const cells = Math.min(count, most);
   const width = count / cells;
   return Array.from({ length: cells }, (_, cell) => {
     const [from, to] = [cell * width, (cell + 1) * width];

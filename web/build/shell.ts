@@ -1,4 +1,4 @@
-import { escape, type Html } from './html.ts';
+import { escapeText, type Html } from './html.ts';
 
 /** One page of the site, before it is put into the shell (`index.html`). */
 export interface Page {
@@ -22,8 +22,8 @@ export function rootFrom(path: string): string {
 /** The page inside the shell. */
 export function fillShell(shell: string, page: Page): string {
   const values: Record<string, string> = {
-    title: escape(page.title),
-    description: escape(page.description),
+    title: escapeText(page.title),
+    description: escapeText(page.description),
     type: page.kind === 'exhibit' ? 'article' : 'website',
     root: rootFrom(page.path),
     head: page.head.text,

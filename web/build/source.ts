@@ -1,6 +1,6 @@
 import { createHighlighterCore, type HighlighterCore } from 'shiki/core';
 import { createOnigurumaEngine } from 'shiki/engine/oniguruma';
-import { escape, Html } from './html.ts';
+import { escapeText, Html } from './html.ts';
 
 /**
  * The kinds of token the page tells apart. The security policy allows no inline styles, so the theme's colours are
@@ -23,7 +23,10 @@ const theme = {
   name: 'kinds',
   fg: '#000000',
   bg: '#ffffff',
-  settings: Object.values(KINDS).map((scope, index) => ({ scope: [...scope], settings: { foreground: color(index) } })),
+  settings: Object.values(KINDS).map((scope, index) => ({
+    scope: [...scope],
+    settings: { foreground: color(index) },
+  })),
 };
 
 /** Highlights Rust. One instance serves all pages. */
@@ -48,10 +51,12 @@ export class Highlighter {
           line += (open && '</span>') + (kind && `<span class="${kind}">`);
           open = kind;
         }
-        line += escape(token.content);
+        line += escapeText(token.content);
       }
       return line + (open && '</span>');
     });
-    return new Html(`<pre class="source" tabindex="0" aria-label="Source"><code>${markup.join('\n')}\n</code></pre>`);
+    return new Html(
+      `<pre class="source" tabindex="0" aria-label="Source"><code>${markup.join('\n')}\n</code></pre>`,
+    );
   }
 }

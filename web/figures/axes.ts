@@ -10,9 +10,9 @@ import { fitted, widthOf, write } from './words';
 export const TICK_SIZE = 11;
 export const LABEL_SIZE = 12;
 /** The row above the data area that holds the vertical axis's name and switch. */
-export const NAME_ROW = 22;
+export const NAME_ROW = 24;
 /** The row below the ticks that holds the horizontal axis's name and switch. */
-export const LABEL_ROW = 22;
+export const LABEL_ROW = 24;
 const TICK_ROW = 18;
 /** The slant of category names that are too wide for their place. */
 const SLANT = (-35 * Math.PI) / 180;
@@ -108,19 +108,40 @@ export function drawGrid(pen: Pen, scene: Scene, layout: Layout): void {
     }
   } else {
     if (layout.x && !layout.x.categories?.length) {
-      for (const tick of ticksOf(layout.x, plane.x, width, 90, [left, left + width])) {
+      for (const tick of ticksOf(layout.x, plane.x, width, 105, [left, left + width])) {
         const at = crisp(plane.x.at(tick.value));
         pen.moveTo(at, top);
         pen.lineTo(at, top + height);
       }
     }
     if (layout.y && !layout.y.categories?.length) {
-      for (const tick of ticksOf(layout.y, plane.y, height, 48, [top, top + height])) {
+      for (const tick of ticksOf(layout.y, plane.y, height, 52, [top, top + height])) {
         const at = crisp(plane.y.at(tick.value));
         pen.moveTo(left, at);
         pen.lineTo(left + width, at);
       }
     }
+  }
+  pen.stroke();
+}
+
+/** A poster's axes: where the paper begins. */
+export function drawFrame(pen: Pen, scene: Scene, layout: Layout): void {
+  const { plane, theme } = scene;
+  const { left, top, width, height } = plane.box;
+  pen.strokeStyle = theme.rule;
+  pen.lineWidth = 1;
+  pen.beginPath();
+  if (plane.simplex) {
+    pen.moveTo(left, top + height);
+    pen.lineTo(left + width, top + height);
+    pen.lineTo(left + width / 2, top);
+    pen.closePath();
+  } else {
+    pen.moveTo(crisp(left), top);
+    if (layout.y) pen.lineTo(crisp(left), crisp(top + height));
+    pen.moveTo(crisp(left), crisp(top + height));
+    if (layout.x) pen.lineTo(left + width, crisp(top + height));
   }
   pen.stroke();
 }
@@ -137,11 +158,12 @@ export function drawAxes(
   layout: Layout,
   moving: { x: boolean; y: boolean },
   height: number,
+  gutter: number,
 ): void {
   if (scene.plane.simplex) drawTriangle(pen, scene, layout);
   else {
     if (layout.x) drawX(pen, scene, layout.x, moving.x, height);
-    if (layout.y) drawY(pen, scene, layout.y, moving.y);
+    if (layout.y) drawY(pen, scene, layout.y, moving.y, gutter);
   }
 }
 
@@ -158,7 +180,7 @@ function drawX(pen: Pen, scene: Scene, axis: Axis, moving: boolean, height: numb
   pen.beginPath();
   pen.moveTo(left, crisp(bottom));
   pen.lineTo(left + width, crisp(bottom));
-  const ticks = ticksOf(axis, plane.x, width, 90, [left, left + width]);
+  const ticks = ticksOf(axis, plane.x, width, 105, [left, left + width]);
   for (const tick of ticks) {
     const at = crisp(plane.x.at(tick.value));
     pen.moveTo(at, bottom);
@@ -194,7 +216,7 @@ function drawX(pen: Pen, scene: Scene, axis: Axis, moving: boolean, height: numb
   write(pen, label, Math.max(half + 4, middle), height - LABEL_ROW / 2, LABEL_SIZE, 'center');
 }
 
-function drawY(pen: Pen, scene: Scene, axis: Axis, moving: boolean): void {
+function drawY(pen: Pen, scene: Scene, axis: Axis, moving: boolean, gutter: number): void {
   const { plane, theme } = scene;
   const { left, top, width, height } = plane.box;
   pen.strokeStyle = axisColor(theme, moving);
@@ -202,7 +224,7 @@ function drawY(pen: Pen, scene: Scene, axis: Axis, moving: boolean): void {
   pen.beginPath();
   pen.moveTo(crisp(left), top);
   pen.lineTo(crisp(left), top + height);
-  const ticks = ticksOf(axis, plane.y, height, 48, [top, top + height]);
+  const ticks = ticksOf(axis, plane.y, height, 52, [top, top + height]);
   for (const tick of ticks) {
     const at = crisp(plane.y.at(tick.value));
     pen.moveTo(left - 4, at);
@@ -215,16 +237,17 @@ function drawY(pen: Pen, scene: Scene, axis: Axis, moving: boolean): void {
     const at = plane.y.at(tick.value);
     if (at > end - TICK_SIZE - 3) continue;
     end = at;
-    write(pen, fitted(pen, tick.label, TICK_SIZE, left - 10), left - 7, at, TICK_SIZE, 'right');
+    write(pen, fitted(pen, tick.label, TICK_SIZE, gutter - 10), left - 7, at, TICK_SIZE, 'right');
   }
   pen.fillStyle = theme.ink;
+  const from = Math.max(4, left - gutter + 4);
   const label = fitted(
     pen,
     withUnit(axis.label, axis.unit),
     LABEL_SIZE,
-    left + width - 8 - (axis.or ? 100 : 0),
+    left + width - from - (axis.or ? 100 : 0),
   );
-  write(pen, label, 4, top - NAME_ROW / 2 - 2, LABEL_SIZE);
+  write(pen, label, from, top - NAME_ROW / 2 - 2, LABEL_SIZE);
 }
 
 function drawTriangle(pen: Pen, scene: Scene, layout: Layout): void {

@@ -6,7 +6,7 @@ import type { Colors } from './types';
 import { fitted, widthOf, write } from './words';
 
 /** The height of the row that holds the colour bars, above the data area. */
-export const COLOR_BAR_HEIGHT = 40;
+export const COLOR_BAR_HEIGHT = 36;
 
 const SIZE = 11;
 const BAR = 10;

@@ -75,9 +75,15 @@ const SEQUENTIAL = [
   ...['#440154', '#482475', '#414487', '#355f8d', '#2a788e', '#21918c'],
   ...['#22a884', '#44bf70', '#7ad151', '#bddf26', '#fde725'],
 ];
-/** Blue to orange through the paper itself: zero is blank. */
-const DIVERGING_LIGHT = ['#0a3b7c', '#2f74c0', '#9fc3e6', '#f6f4ef', '#f2b78e', '#cf6427', '#7d2d08'];
-const DIVERGING_DARK = ['#a8d2ff', '#5aa0ea', '#25517f', '#1b1e23', '#7a4020', '#e0813f', '#ffcf9f'];
+/** Blue to orange, with the paper itself between them: zero is blank. */
+const DIVERGING_LIGHT = [
+  ['#0a3b7c', '#2f74c0', '#9fc3e6'],
+  ['#f2b78e', '#cf6427', '#7d2d08'],
+];
+const DIVERGING_DARK = [
+  ['#a8d2ff', '#5aa0ea', '#25517f'],
+  ['#7a4020', '#e0813f', '#ffcf9f'],
+];
 
 /** An ellipse in OKLab round the middle grey: light, orange, dark, blue, and back, at an even pace. */
 function cyclicStops(): Lab[] {
@@ -92,14 +98,25 @@ function cyclicStops(): Lab[] {
 
 const made = new Map<string, Palette>();
 
-/** The palette of a scheme in a theme. */
-export function palette(scheme: Scheme, theme: Theme): Palette {
-  const key = scheme === 'diverging' ? `${scheme}${theme.dark}` : scheme;
+/** How much of the paper is in a soft palette. */
+const SOFTNESS = 0.55;
+
+function stopsOf(scheme: Scheme, theme: Theme): Lab[] {
+  if (scheme === 'cyclic') return cyclicStops();
+  if (scheme === 'sequential') return SEQUENTIAL.map(labOf);
+  const [below, above] = theme.dark ? DIVERGING_DARK : DIVERGING_LIGHT;
+  return [...below, theme.paper, ...above].map(labOf);
+}
+
+/** The palette of a scheme in a theme; a soft one is mixed with paper, to be drawn upon. */
+export function palette(scheme: Scheme, theme: Theme, soft = false): Palette {
+  const key = `${scheme}|${theme.dark}|${soft}`;
   let found = made.get(key);
   if (!found) {
-    if (scheme === 'cyclic') found = paletteOf(cyclicStops(), true);
-    else if (scheme === 'sequential') found = paletteOf(SEQUENTIAL.map(labOf), true);
-    else found = paletteOf((theme.dark ? DIVERGING_DARK : DIVERGING_LIGHT).map(labOf), false);
+    const paper = labOf(theme.paper);
+    const mix = (lab: Lab) => lab.map((c, k) => c * (1 - SOFTNESS) + paper[k] * SOFTNESS) as unknown as Lab;
+    const stops = stopsOf(scheme, theme);
+    found = paletteOf(soft ? stops.map(mix) : stops, scheme !== 'diverging');
     made.set(key, found);
   }
   return found;

@@ -8,8 +8,10 @@ export function superscript(exponent: number): string {
   return exponent < 0 ? `⁻${digits}` : digits;
 }
 
-/** A power of ten: `10⁻⁸`. */
+/** A power of ten: `10⁻⁸`; the first two as they are. */
 export function powerOfTen(exponent: number): string {
+  if (exponent === 0) return '1';
+  if (exponent === 1) return '10';
   return `10${superscript(exponent)}`;
 }
 

@@ -62,7 +62,7 @@ export function nice(low: number, high: number, kind: ScaleKind): [number, numbe
     const pad = low === 0 ? 1 : Math.abs(low) / 2;
     return low === 0 ? [0, 1] : nice(low - pad, high + pad, kind);
   }
-  return scaleLinear().domain([low, high]).nice(6).domain() as [number, number];
+  return scaleLinear().domain([low, high]).nice(10).domain() as [number, number];
 }
 
 function niceLog(low: number, high: number): [number, number] {

@@ -9,7 +9,7 @@ import type { Channel, Colors, Mark, MarkName, MarkOf, ScaleKind } from './types
 export interface Reach {
   x: Extent;
   y: Extent;
-  colors(colors: Colors): Extent;
+  colors(colors: Colors, soft?: boolean): Extent;
 }
 
 /** What a mark needs to draw itself. */
@@ -28,7 +28,8 @@ export interface Scene {
   color(mark: Mark): string;
   /** The weight of the mark's strokes in CSS pixels. */
   weight(mark: Mark): number;
-  colorScale(colors: Colors): ColorScale;
+  /** The scale of a family of colours; a soft one is a ground to draw upon. */
+  colorScale(colors: Colors, soft?: boolean): ColorScale;
   /** What the mark in this place of the figure remembers from frame to frame. */
   memory(mark: Mark): Map<string, unknown>;
 }
@@ -54,6 +55,10 @@ export interface MarkKind<K extends MarkName> {
   readonly name: K;
   /** How its entry in the legend looks. */
   readonly swatch: 'line' | 'dot' | 'area' | 'none';
+  /** Whether its edges are the figure's: axes of data show it to the edge, unrounded. */
+  framed?(mark: MarkOf<K>): boolean;
+  /** Height over width of the data area where the mark asks for square cells. */
+  ratio?(mark: MarkOf<K>): number | undefined;
   /** What it adds to the axes' and colours' ranges. */
   extent(mark: MarkOf<K>, data: ArrayLike<number>, reach: Reach): void;
   draw(pen: Pen, mark: MarkOf<K>, scene: Scene): void;
@@ -61,7 +66,8 @@ export interface MarkKind<K extends MarkName> {
   count(mark: MarkOf<K>): number;
   spot(mark: MarkOf<K>, scene: Scene, index: number): Spot | undefined;
   nearest(mark: MarkOf<K>, scene: Scene, px: number, py: number): Near | undefined;
-  rows(mark: MarkOf<K>, data: ArrayLike<number>): Rows;
+  /** Its numbers in full, for CSV. */
+  rows(mark: MarkOf<K>, data: ArrayLike<number>, declared: Scene['declared']): Rows;
 }
 
 /** Number `i` of a channel. */

@@ -1,4 +1,4 @@
-import { axesMargins, drawAxes, drawGrid, type Margins } from './axes';
+import { axesMargins, drawAxes, drawFrame, drawGrid, type Margins } from './axes';
 import { COLOR_BAR_HEIGHT, drawColorBar } from './colorbar';
 import { ColorScale, colorDomain, palette, toneColor } from './colors';
 import { Extent } from './extent';
@@ -13,7 +13,7 @@ import { Ruler, transformOf } from './ruler';
 import { contenderColors, inkColor, type Theme } from './theme';
 import type { Axis, Colors, Contender, Layout, Mark, ScaleKind } from './types';
 
-/** A magnification of the data area, as d3-zoom has it, in pixels from the area's upper left corner. */
+/** A magnification of the data area, as d3-zoom has it, in pixels of the canvas. */
 export interface Magnification {
   k: number;
   x: number;
@@ -39,12 +39,13 @@ interface Moving {
 }
 
 /** The heading of a family of colours: marks that show the same on the same scale share it. */
-function colorsKey(colors: Colors): string {
-  return `${colors.label}|${colors.scheme}|${colors.scale}|${colors.domain ?? ''}`;
+function colorsKey(colors: Colors, soft: boolean): string {
+  return `${soft}|${colors.label}|${colors.scheme}|${colors.scale}|${colors.domain ?? ''}`;
 }
 
 interface ColorFamily {
   colors: Colors;
+  soft: boolean;
   extent: Extent;
   gentle: GentleDomain;
   scale?: ColorScale;
@@ -118,6 +119,9 @@ export class Picture {
   height(pen: Pen, width: number): number {
     if (this.shape?.width === width) return this.shape.height;
     const ratio = this.ratio();
+    const reach = this.reach();
+    this.domain('x', reach.x, 0);
+    this.domain('y', reach.y, 0);
     const { left, right, top, bottom } = this.margins(pen, width, LOWEST);
     const free = Math.round(Math.min(TALLEST, Math.max(LOWEST, width * (width < 520 ? 0.72 : 0.6))));
     const inner = width - left - right;
@@ -132,26 +136,25 @@ export class Picture {
     const { layout } = this;
     if (!layout) return undefined;
     if (layout.aspect === 'simplex') return triangleHeight(1);
-    if (layout.aspect === 'free' && !this.isMatrix()) return undefined;
+    if (layout.aspect === 'free' && this.squareCells() === undefined) return undefined;
     const reach = this.reach();
     const [x, y] = [this.wanted('x', reach.x), this.wanted('y', reach.y)];
     const ratio = (y[1] - y[0]) / (x[1] - x[0]);
     return Number.isFinite(ratio) ? Math.min(3, Math.max(0.25, ratio)) : 1;
   }
 
-  /** A raster in units of its own cells is a matrix: its cells are square. */
-  private isMatrix(): boolean {
-    return (this.layout?.marks ?? []).some((mark) => {
-      if (mark.mark !== 'raster') return false;
-      const rows = mark.values.len / mark.columns;
-      const [width, height] = [Math.abs(mark.x[1] - mark.x[0]), Math.abs(mark.y[1] - mark.y[0])];
-      const ratio = height / width;
-      return width === mark.columns && height === rows && ratio > 1 / 3 && ratio < 3;
-    });
+  private get equal(): boolean {
+    const { layout } = this;
+    return layout?.aspect === 'equal' || (layout?.aspect === 'free' && this.squareCells() !== undefined);
   }
 
-  private get equal(): boolean {
-    return this.layout?.aspect === 'equal' || (this.layout?.aspect === 'free' && this.isMatrix());
+  /** The shape a mark asks for, so that its cells are square. */
+  private squareCells(): number | undefined {
+    for (const mark of this.layout?.marks ?? []) {
+      const ratio = kindOf(mark)?.ratio?.(mark);
+      if (ratio !== undefined) return ratio;
+    }
+    return undefined;
   }
 
   private reach(): Reach {
@@ -159,11 +162,11 @@ export class Picture {
       family.extent = new Extent();
       family.live = false;
     }
-    const colors = (colors: Colors) => {
-      const key = colorsKey(colors);
+    const colors = (colors: Colors, soft = false) => {
+      const key = colorsKey(colors, soft);
       let family = this.families.get(key);
       if (!family) {
-        family = { colors, extent: new Extent(), gentle: new GentleDomain(), live: true };
+        family = { colors, soft, extent: new Extent(), gentle: new GentleDomain(), live: true };
         this.families.set(key, family);
       }
       family.live = true;
@@ -186,11 +189,10 @@ export class Picture {
     if (!range)
       return fixed ? [Math.max(1e-3, fixed[0]), Math.max(1, fixed[1])] : kind === 'log' ? [0.1, 10] : [0, 1];
     // A grid is shown to its edges.
-    if (
-      this.layout?.marks.some((mark) => mark.mark === 'raster' || (mark.mark === 'contour' && !!mark.colors))
-    ) {
+    if (this.shown.some((mark) => kindOf(mark)?.framed?.(mark))) {
       return range[0] === range[1] ? nice(...range, kind) : range;
     }
+    if (this.bare && range[0] < range[1]) return padded(range, kind);
     return this.axes[side].gentle.follow(...range, kind);
   }
 
@@ -229,7 +231,7 @@ export class Picture {
 
   private margins(pen: Pen, width: number, height: number): Margins {
     const { layout } = this;
-    if (this.bare || !layout) return { left: 4, right: 4, top: 4, bottom: 4 };
+    if (this.bare || !layout) return { left: 12, right: 12, top: 12, bottom: 12 };
     const guess = (side: Side) => {
       const moving = this.axes[side];
       return new Ruler(this.kind(side), moving.target ?? [0, 1], [0, side === 'x' ? width : height]);
@@ -258,7 +260,8 @@ export class Picture {
     const scene = this.makeScene(plane, theme);
     this.scene = scene;
 
-    if (!this.bare) drawGrid(pen, scene, layout);
+    if (this.bare) drawFrame(pen, scene, layout);
+    else drawGrid(pen, scene, layout);
     pen.save();
     const { left, top, width: w, height: h } = plane.box;
     pen.beginPath();
@@ -281,7 +284,7 @@ export class Picture {
     pen.restore();
     if (!this.bare) {
       const moving = { x: this.moves('x', now), y: this.moves('y', now) };
-      drawAxes(pen, scene, layout, moving, height);
+      drawAxes(pen, scene, layout, moving, height, this.gutter);
       this.drawColorBars(pen, scene, width);
     }
     return this.moves('x', now) || this.moves('y', now);
@@ -290,7 +293,7 @@ export class Picture {
   private drawColorBars(pen: Pen, scene: Scene, width: number): void {
     const bars = this.colorBars();
     const { box } = scene.plane;
-    const from = this.layout?.aspect === 'simplex' ? 8 : Math.min(box.left, 56);
+    const from = this.layout?.aspect === 'simplex' ? 8 : Math.max(4, box.left - this.gutter + 4);
     const each = (width - from - 12) / Math.max(1, bars.length);
     bars.forEach((family, i) => {
       if (!family.scale) return;
@@ -310,7 +313,7 @@ export class Picture {
         this.families.delete(key);
         continue;
       }
-      const { colors, extent, gentle } = family;
+      const { colors, soft, extent, gentle } = family;
       const range = extent.on(colors.scale) ?? (colors.scale === 'log' ? [0.1, 1] : [0, 1]);
       let domain: readonly [number, number];
       if (colors.domain) domain = colors.domain;
@@ -319,7 +322,7 @@ export class Picture {
         const phases = colors.scheme === 'cyclic' && high === Math.PI;
         domain = phases ? [low, high] : gentle.follow(low, high, colors.scale);
       }
-      const table = palette(colors.scheme, theme);
+      const table = palette(colors.scheme, theme, soft);
       const old = family.scale;
       const same = old && old.palette === table && old.domain[0] === domain[0] && old.domain[1] === domain[1];
       if (!same) family.scale = new ColorScale(table, colors.scale, domain);
@@ -353,8 +356,8 @@ export class Picture {
       const { left, top } = box;
       const range: [number, number] = side === 'x' ? [left, left + box.width] : [top + box.height, top];
       if (layout?.[side]?.reversed) range.reverse();
-      const [origin, shift] = side === 'x' ? [left, zoom.x] : [top, zoom.y];
-      return range.map((pixel) => (pixel - origin) * zoom.k + shift + origin) as [number, number];
+      const shift = side === 'x' ? zoom.x : zoom.y;
+      return range.map((pixel) => pixel * zoom.k + shift) as [number, number];
     };
     const x = new Ruler(this.kind('x'), domains.x, along('x'));
     const y = new Ruler(this.kind('y'), domains.y, along('y'));
@@ -365,11 +368,12 @@ export class Picture {
   private makeEqual(box: Box, domains: Record<Side, [number, number]>): void {
     const ratio = this.shape?.ratio ?? this.ratio() ?? 1;
     const width = Math.min(box.width, box.height / ratio);
-    if (!this.bare) {
+    // Posters fill their card, but a grid shown beyond its edges would be a picture of nothing.
+    if (!this.bare || this.shown.some((mark) => kindOf(mark)?.framed?.(mark))) {
       box.left += (box.width - width) / 2;
       box.width = width;
       const tall = width * ratio;
-      box.top += Math.max(0, box.height - tall);
+      box.top += Math.max(0, box.height - tall) / (this.bare ? 2 : 1);
       box.height = Math.min(box.height, tall);
     }
     const [x, y] = [domains.x, domains.y];
@@ -383,9 +387,17 @@ export class Picture {
     if (per.y < unit * (1 - 1e-9)) domains.y = spread(y, box.height);
   }
 
+  /** A mark's colour in a theme. */
+  colorOf(theme: Theme): (mark: Mark) => string {
+    const colors = contenderColors(this.contenders, theme);
+    return (mark) => {
+      const own = mark.of === undefined ? undefined : colors.get(mark.of);
+      return own ?? inkColor(mark.ink, theme, (t) => toneColor(t, theme));
+    };
+  }
+
   private makeScene(plane: Plane, theme: Theme): Scene {
     const layout = this.layout as Layout;
-    const colors = contenderColors(this.contenders, theme);
     const baselines = new Set(this.contenders.filter((c) => c.baseline).map((c) => c.id));
     const place = new Map(layout.marks.map((mark, i) => [mark, i]));
     const name = (axis: Axis | undefined, side: Side) => withUnit(axis?.label ?? side, axis?.unit);
@@ -397,17 +409,15 @@ export class Picture {
       names: { x: name(layout.x, 'x'), y: name(layout.y, 'y') },
       declared: { x: layout.x?.scale ?? 'linear', y: layout.y?.scale ?? 'linear' },
       read: (side, value) => layout[side]?.categories?.[value] ?? formatNumber(value, 4),
-      color: (mark) => {
-        const own = mark.of === undefined ? undefined : colors.get(mark.of);
-        return own ?? inkColor(mark.ink, theme, (t) => toneColor(t, theme));
-      },
+      color: this.colorOf(theme),
       weight: (mark) => {
         const strong = mark.of === undefined ? mark.ink !== 'muted' : !baselines.has(mark.of);
-        return (strong ? 1.9 : 1.4) * (this.bare ? 0.8 : 1);
+        const tone = mark.of === undefined && typeof mark.ink === 'object';
+        return (tone ? 1.3 : strong ? 1.9 : 1.4) * (this.bare ? 0.8 : 1);
       },
-      colorScale: (family) =>
-        this.families.get(colorsKey(family))?.scale ??
-        new ColorScale(palette(family.scheme, theme), family.scale, [0, 1]),
+      colorScale: (colors, soft = false) =>
+        this.families.get(colorsKey(colors, soft))?.scale ??
+        new ColorScale(palette(colors.scheme, theme, soft), colors.scale, [0, 1]),
       memory: (mark) => {
         const i = place.get(mark) ?? 0;
         let memory = this.memories[i];
@@ -419,6 +429,14 @@ export class Picture {
       },
     };
   }
+}
+
+/** A poster's range: the data's own, with a little air. */
+function padded(range: [number, number], kind: ScaleKind): [number, number] {
+  const { forward, back } = transformOf(kind, range);
+  const [low, high] = range.map(forward);
+  const air = 0.03 * (high - low);
+  return [range[0] === 0 ? 0 : back(low - air), back(high + air)];
 }
 
 function ordered([p, q]: readonly [number, number]): [number, number] {

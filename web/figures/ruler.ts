@@ -62,7 +62,10 @@ export class Ruler {
 
   /** A few well-chosen ticks, about `count`, within the pixels given. */
   ticks(count: number, range: readonly [number, number] = this.range): Tick[] {
-    const ends = [this.invert(range[0]), this.invert(range[1])].sort((p, q) => p - q) as [number, number];
+    // Half a pixel wider, so that a tick on the very edge is not lost to rounding.
+    const air = range[1] > range[0] ? 0.5 : -0.5;
+    const reach = [this.invert(range[0] - air), this.invert(range[1] + air)];
+    const ends = reach.sort((p, q) => p - q) as [number, number];
     if (!Number.isFinite(ends[0]) || !Number.isFinite(ends[1]) || ends[0] === ends[1]) return [];
     if (this.kind === 'log') return logTicks(ends, count);
     if (this.kind === 'symlog') return symlogTicks(ends, count, symlogConstant(this.domain));

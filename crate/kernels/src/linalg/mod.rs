@@ -2,6 +2,14 @@
 
 pub use nalgebra::{Complex, DMatrix, DVector};
 
+mod complex_eigen;
+mod dot;
+mod hermitian;
 mod matmul;
+mod regression;
 
+pub use complex_eigen::ComplexEigen;
+pub use dot::dot;
+pub use hermitian::SmallestEigenvalue;
 pub use matmul::matmul_f32;
+pub use regression::LineFit;
