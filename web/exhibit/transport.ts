@@ -1,7 +1,6 @@
 import { css, html, LitElement, nothing } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import { live } from 'lit/directives/live.js';
-import { styleMap } from 'lit/directives/style-map.js';
 import type { Speed } from '../runtime/messages';
 import { buttons } from './look';
 
@@ -102,6 +101,7 @@ export class Transport extends LitElement {
         background: var(--orrery-accent);
       }
       .count {
+        min-width: var(--digits);
         text-align: right;
         white-space: nowrap;
         color: var(--orrery-muted);
@@ -113,6 +113,7 @@ export class Transport extends LitElement {
       .way {
         height: 2px;
         margin-top: 2px;
+        transform: scaleX(var(--come, 0));
         transform-origin: left;
         background: var(--orrery-accent);
       }
@@ -135,10 +136,16 @@ export class Transport extends LitElement {
     this.dispatchEvent(new CustomEvent('transport', { detail }));
   }
 
+  /** Through the object model, as the content security policy allows no style in the markup. */
+  protected override updated() {
+    const { length, reached, progress, style } = this;
+    style.setProperty('--reached', `${length ? (100 * reached) / length : 0}%`);
+    style.setProperty('--come', String(progress ?? 0));
+    style.setProperty('--digits', `${2 * String(length).length + 3}ch`);
+  }
+
   protected override render() {
-    const { playing, step, length, reached, progress, speed } = this;
-    const digits = String(length).length;
-    const share = length ? (100 * reached) / length : 0;
+    const { playing, step, length, progress, speed } = this;
     return html`<div class="bar">
         <div class="keys" role="group" aria-label="Run">
           <button
@@ -166,14 +173,13 @@ export class Transport extends LitElement {
             max=${length}
             step="1"
             .value=${live(String(step))}
-            style=${styleMap({ '--reached': `${share}%` })}
             @input=${(event: Event) => {
               event.stopPropagation();
               this.ask({ action: 'seek', step: (event.target as HTMLInputElement).valueAsNumber });
             }}
           />
         </div>
-        <span class="count" style=${styleMap({ minWidth: `${2 * digits + 3}ch` })}><b>${step}</b> / ${length}</span>
+        <span class="count"><b>${step}</b> / ${length}</span>
         <select
           aria-label="Speed"
           @input=${(event: Event) => event.stopPropagation()}
@@ -198,7 +204,6 @@ export class Transport extends LitElement {
         role=${progress === undefined ? 'none' : 'progressbar'}
         aria-label=${progress === undefined ? nothing : 'On the way to the step'}
         aria-valuenow=${progress === undefined ? nothing : Math.round(100 * progress)}
-        style=${styleMap({ transform: `scaleX(${progress ?? 0})` })}
       ></div>`;
   }
 }
