@@ -9,6 +9,7 @@ mod repeat;
 mod scenarios;
 mod schema;
 mod settings;
+mod watchdog;
 mod watched;
 mod wrong;
 
@@ -27,6 +28,7 @@ type Verdict = Result<(), String>;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     watched::remember_panics();
+    watchdog::start();
     let seeds = std::env::var("ORRERY_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(1);
     let only = std::env::var("ORRERY_ONLY").unwrap_or_default();
     let only: Vec<String> = only.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();

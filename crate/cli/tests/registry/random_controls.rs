@@ -11,9 +11,9 @@ use std::cell::Cell;
 use std::time::Duration;
 
 /// Processor time for one setting.
-const CASE: Duration = Duration::from_millis(60);
+const CASE: Duration = Duration::from_millis(50);
 /// Processor time for all random settings of an exhibit.
-const ALL: Duration = Duration::from_secs(4);
+const ALL: Duration = Duration::from_secs(2);
 
 /// Every control alone at each of its ends, the others at their defaults.
 pub fn at_ends(entry: &Entry) -> Verdict {
