@@ -4,3 +4,4 @@ pub mod expression;
 pub mod linalg;
 pub mod math;
 pub mod ode;
+pub mod transport;
