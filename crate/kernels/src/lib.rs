@@ -5,3 +5,4 @@ pub mod fft;
 pub mod linalg;
 pub mod math;
 pub mod ode;
+pub mod transport;
