@@ -6,3 +6,5 @@ pub mod linalg;
 pub mod math;
 pub mod ode;
 pub mod transport;
+pub mod legendre;
+pub mod ssm;

@@ -1,12 +1,15 @@
 //! Dense linear algebra: nalgebra for decompositions, our own products.
 
-pub use nalgebra::{Complex, DMatrix, DVector};
+pub use nalgebra::{Cholesky, Complex, DMatrix, DVector, Dyn};
 
 mod cg;
 mod complex_eigen;
 mod dot;
+mod expm;
 mod hermitian;
+
 mod matmul;
+mod product;
 mod regression;
 mod select;
 mod sparse;
@@ -14,8 +17,10 @@ mod sparse;
 pub use cg::ConjugateGradient;
 pub use complex_eigen::ComplexEigen;
 pub use dot::dot;
+pub use expm::expm;
 pub use hermitian::SmallestEigenvalue;
 pub use matmul::matmul_f32;
+pub use product::product;
 pub use regression::LineFit;
 pub use select::kth_largest;
 pub use sparse::Sparse;
