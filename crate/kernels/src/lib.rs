@@ -4,3 +4,4 @@ pub mod expression;
 pub mod fft;
 pub mod linalg;
 pub mod math;
+pub mod optim;
