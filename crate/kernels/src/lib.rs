@@ -8,3 +8,4 @@ pub mod ode;
 pub mod transport;
 pub mod legendre;
 pub mod ssm;
+pub mod optim;

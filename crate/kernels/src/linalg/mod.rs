@@ -7,6 +7,9 @@ mod complex_eigen;
 mod dot;
 mod expm;
 mod hermitian;
+mod matmul;
+mod newton_schulz;
+mod ridge;
 
 mod matmul;
 mod product;
@@ -20,7 +23,10 @@ pub use dot::dot;
 pub use expm::expm;
 pub use hermitian::SmallestEigenvalue;
 pub use matmul::matmul_f32;
+
+pub use newton_schulz::{newton_schulz_step, normalize};
 pub use product::product;
 pub use regression::LineFit;
+pub use ridge::ridge;
 pub use select::kth_largest;
 pub use sparse::Sparse;
