@@ -2,10 +2,10 @@
 
 pub mod expression;
 pub mod fft;
+pub mod legendre;
 pub mod linalg;
 pub mod math;
 pub mod ode;
-pub mod transport;
-pub mod legendre;
-pub mod ssm;
 pub mod optim;
+pub mod ssm;
+pub mod transport;

@@ -9,11 +9,9 @@ mod expm;
 mod hermitian;
 mod matmul;
 mod newton_schulz;
-mod ridge;
-
-mod matmul;
 mod product;
 mod regression;
+mod ridge;
 mod select;
 mod sparse;
 
@@ -23,7 +21,6 @@ pub use dot::dot;
 pub use expm::expm;
 pub use hermitian::SmallestEigenvalue;
 pub use matmul::matmul_f32;
-
 pub use newton_schulz::{newton_schulz_step, normalize};
 pub use product::product;
 pub use regression::LineFit;
