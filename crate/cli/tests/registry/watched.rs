@@ -82,7 +82,7 @@ impl Watched {
 
     /// Runs until `step`, the end, or until `budget` of processor time is spent in all.
     pub fn advance(&mut self, step: usize, budget: Duration) -> Result<(), String> {
-        let Self { session, compute, spent } = self;
+        let Self { session, compute, spent, .. } = self;
         let (start, before) = (ThreadTime::now(), *spent);
         let (mut asked, mut slowest) = (Duration::ZERO, Duration::ZERO);
         let mut go_on = || {
