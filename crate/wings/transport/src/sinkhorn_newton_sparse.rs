@@ -1,7 +1,7 @@
 //! Entropic optimal transport moves masses $r$ onto masses $c$ at costs $c_{ij}$ by maximising the concave
 //! $$f(x,y)=-\tfrac1\eta\sum_{ij}e^{\eta(-c_{ij}+x_i+y_j)-1}+\langle r,x\rangle+\langle c,y\rangle .$$
 //! Sinkhorn's method does so one side at a time. At large $\eta$ the plan is sharp, close to true transport, and Sinkhorn
-//! crawls. Tang and seven co-authors see that the same sharpness is the cure: minus the Hessian,
+//! crawls. Tang and six co-authors see that the same sharpness is the cure: minus the Hessian,
 //! $$\eta\begin{pmatrix}\mathrm{diag}(P1)&P\\P^\top&\mathrm{diag}(P^\top1)\end{pmatrix},$$
 //! is the plan itself, and a sharp plan has few entries that matter. So: $N_1$ Sinkhorn iterations to come near, then
 //! Newton's method with only the $\lambda n^2$ largest entries of $P$ (the diagonals stay exact), solved by conjugate
@@ -21,7 +21,7 @@
 //!
 //! Here $\eta$ is folded into $u=\eta x$ and $v=\eta y$. An iteration of Sinkhorn takes each entry's exponential once.
 //! Seconds are modelled from counted operations, as no clock may enter a result. The full Newton system is solved by
-//! conjugate gradients too. At most 800 points a side; the paper goes further.
+//! conjugate gradients too.
 
 use orrery_core::prelude::*;
 use orrery_kernels::linalg::{ConjugateGradient, Sparse, kth_largest};
@@ -775,7 +775,7 @@ impl Exhibit for SinkhornNewtonSparse {
             Measure::Seconds => "modelled seconds",
         };
         let caption = "How far the marginals are from what they should be. At the upright rule the warm-up hands over to \
-                       Newton; Sinkhorn crawls on.";
+                       Newton; Sinkhorn goes on.";
         let mut violation = figures.figure("violation", "A crawl and a plunge", caption);
         violation.x(Axis::log(unit).or(Scale::Linear)).y(Axis::log("‖P1 − r‖₁ + ‖Pᵀ1 − c‖₁"));
         // The full Hessian last: dashed, where it hides the sparse one.
@@ -800,7 +800,7 @@ impl Exhibit for SinkhornNewtonSparse {
 
         let view = &self.sns.view;
         let (m, n) = (self.instance.from.len() as f64, self.instance.to.len() as f64);
-        let caption = "The plan, and on it the entries that the sparse Hessian keeps: few, and nearly all of the mass.";
+        let caption = "The plan, and on it the entries that the sparse Hessian keeps.";
         let mut plan = figures.figure("plan", "The transport plan", caption);
         plan.x(Axis::linear("column j").domain(0.0, n)).y(Axis::linear("row i").domain(0.0, m).reversed());
         if view.across > 0 {
