@@ -604,10 +604,11 @@ impl Trainer {
             for (error, v) in logits.iter().zip(self.v_transposed.chunks_exact(k)) {
                 back.iter_mut().zip(v).for_each(|(back, v)| *back += error * v);
             }
-            for node in 0..k {
-                let slope = activation.slope(self.w[a * k + node] + self.w[(n + b) * k + node]);
-                self.gradient_w[a * k + node] += back[node] * slope;
-                self.gradient_w[(n + b) * k + node] += back[node] * slope;
+            let (from_a, from_b) = (a * k, (n + b) * k);
+            for (node, back) in back.iter().enumerate() {
+                let g = back * activation.slope(self.w[from_a + node] + self.w[from_b + node]);
+                self.gradient_w[from_a + node] += g;
+                self.gradient_w[from_b + node] += g;
             }
         }
     }
