@@ -288,6 +288,16 @@ export const layout = css`
     border-color: var(--orrery-error);
     background: color-mix(in srgb, var(--orrery-error) 9%, transparent);
   }
+  /* A stopped run is told over its picture, which so keeps its place. */
+  .lead {
+    position: relative;
+  }
+  .lead .card {
+    position: absolute;
+    inset: 8px 8px auto;
+    z-index: 2;
+    background: color-mix(in srgb, var(--orrery-error) 9%, var(--orrery-paper));
+  }
   .link {
     flex: 1 1 240px;
     min-width: 0;

@@ -243,6 +243,9 @@ describe('a runner', () => {
       expect.objectContaining({ type: 'fault', serial: 2, fault: { control: 'plan', message: 'too small' } }),
     );
     const count = stage.frames.length;
+    stage.order({ type: 'pause' });
+    await stage.until(250);
+    expect(stage.reports.at(-1)).toMatchObject({ type: 'fault', serial: 3 });
     stage.order({ type: 'run', settings: plan(110, 0.1), seed: 0 });
     await stage.until(300);
     expect(stage.frames.length).toBe(count + 1);

@@ -55,8 +55,8 @@ export class Runner {
   private pace = new Pace();
   private reached = 0;
   private serial = 0;
-  /** The session no longer is what the controls say. */
-  private stale = false;
+  /** Why the session no longer is what the controls say. */
+  private fault: Fault | undefined;
   private seen = true;
   /** The page can take a frame. */
   private asked = true;
@@ -129,6 +129,10 @@ export class Runner {
       play = order.play ?? play;
       if (index === newest) this.begin(order, goal, play);
     }
+    // Every order is answered: while the settings cannot be run, by why not.
+    if (this.fault && orders.length > 0) {
+      this.around.post({ type: 'fault', serial: this.serial, fault: this.fault }, []);
+    }
   }
 
   private take(order: Exclude<Order, Run>): void {
@@ -169,15 +173,14 @@ export class Runner {
         this.seed = order.seed;
         this.reached = 0;
       }
-      if (!tuned || goal !== undefined || this.stale) this.hurry(wanted);
-      this.stale = false;
+      if (!tuned || goal !== undefined || this.fault) this.hurry(wanted);
+      this.fault = undefined;
     } catch (thrown) {
       const fault = faultOf(thrown);
       if (!fault) throw thrown;
       // The step is remembered for the settings that will run again.
       this.target = wanted;
-      this.stale = true;
-      this.around.post({ type: 'fault', serial: this.serial, fault }, []);
+      this.fault = fault;
     }
   }
 
@@ -203,7 +206,7 @@ export class Runner {
   /** Computes for a while; says how long to rest then, `Infinity` for until something is heard. */
   private async slice(): Promise<number> {
     const { session } = this;
-    if (!session || this.stale || !this.seen) return Number.POSITIVE_INFINITY;
+    if (!session || this.fault || !this.seen) return Number.POSITIVE_INFINITY;
     if (this.target !== undefined) {
       await session.advance(Math.min(this.target, session.length), SLICE_MS);
       this.moved(session);
@@ -259,7 +262,7 @@ export class Runner {
 
   private show(): void {
     const { session } = this;
-    if (!session || this.stale || !this.asked || !this.fresh || !this.due()) return;
+    if (!session || this.fault || !this.asked || !this.fresh || !this.due()) return;
     const shown = session.frame();
     const { layout, claim, data, hash } = shown;
     shown.free?.();
