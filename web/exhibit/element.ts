@@ -130,6 +130,9 @@ export class OrreryExhibit extends LitElement {
   private waiting: { serial: number; resolve: () => void }[] = [];
   private addressTimer: ReturnType<typeof setTimeout> | undefined;
   private unwatch: (() => void)[] = [];
+  private readonly claimHeight = new ResizeObserver(([entry]) => this.keepClaimHeight(entry));
+  private claimWidth = 0;
+  private claimSection: HTMLElement | undefined;
   /** Properties set before the description was there. */
   private wished: Settings = {};
   private wishedSeed: number | undefined;
@@ -234,6 +237,12 @@ export class OrreryExhibit extends LitElement {
 
   private async open(): Promise<void> {
     if (!this.name) return;
+    if (this.description) {
+      // Moved within the document: it stays as it is.
+      this.poster(this.description);
+      this.look();
+      return;
+    }
     try {
       const description = await describe(this.name, this.root);
       if (!this.isConnected) return;
@@ -336,7 +345,7 @@ export class OrreryExhibit extends LitElement {
     this.chosen = changed(description.specs, settings);
     this.link = '';
     if (this.player) this.run(where);
-    else if (!this.crash) this.start();
+    else this.start();
     this.follow();
   }
 
@@ -344,7 +353,7 @@ export class OrreryExhibit extends LitElement {
     this.chance = this.seedOf(seed);
     this.link = '';
     if (this.player) this.run();
-    else if (!this.crash) this.start();
+    else this.start();
     this.follow();
   }
 
@@ -493,6 +502,23 @@ export class OrreryExhibit extends LitElement {
     this.paintStanding(figures);
   }
 
+  /** The claim never shrinks while its numbers change: what stands below it stays where it is. */
+  private keepClaimHeight({ target, contentRect: { width, height } }: ResizeObserverEntry) {
+    const { style } = target as HTMLElement;
+    if (width !== this.claimWidth) {
+      this.claimWidth = width;
+      style.minHeight = '';
+    } else if (height > Number.parseFloat(style.minHeight || '0')) style.minHeight = `${height}px`;
+  }
+
+  protected override updated(): void {
+    const section = this.renderRoot.querySelector<HTMLElement>('.claim > div') ?? undefined;
+    if (section === this.claimSection) return;
+    this.claimHeight.disconnect();
+    if (section) this.claimHeight.observe(section);
+    this.claimSection = section;
+  }
+
   private paintStanding(figures = [...this.renderRoot.querySelectorAll<OrreryFigure>('orrery-figure')]) {
     const start = performance.now();
     for (const figure of figures) {
@@ -513,8 +539,10 @@ export class OrreryExhibit extends LitElement {
     this.change({ ...this.chosen, [name]: value });
   }
 
-  private drag(event: CustomEvent<DragDetail>) {
-    const { control: name, index, x, y } = event.detail;
+  private drag(event: Event) {
+    // The browser has an event of this name, too.
+    if (!(event instanceof CustomEvent)) return;
+    const { control: name, index, x, y } = event.detail as DragDetail;
     const spec = this.description?.specs.find((candidate) => candidate.name === name);
     if (spec?.kind !== 'points') return;
     const points = [...(settingOf(spec, this.chosen) as Point[])];
@@ -612,18 +640,15 @@ export class OrreryExhibit extends LitElement {
       this.addressTimer = undefined;
       if (!this.description) return;
       const link = await encode(this.description.specs, { settings: this.chosen, seed: this.chance });
+      const address = new URL(link, location.origin);
       const hide = new URLSearchParams(location.search).get('hide');
-      const kept =
-        hide === null
-          ? link
-          : link.replace(
-              /^\??/,
-              link.startsWith('?')
-                ? `?hide=${encodeURIComponent(hide)}&`
-                : `?hide=${encodeURIComponent(hide)}`,
-            );
+      const search =
+        address.search +
+        (hide === null ? '' : `${address.search ? '&' : '?'}hide=${encodeURIComponent(hide)}`);
+      // An anchor of the page, such as #essay, stays where no data needs its place.
+      const anchor = location.hash.includes('=') ? '' : location.hash;
       try {
-        history.replaceState(history.state, '', location.pathname + kept);
+        history.replaceState(history.state, '', location.pathname + search + (address.hash || anchor));
       } catch {
         // A sandboxed frame may not change its address.
       }
@@ -755,7 +780,7 @@ export class OrreryExhibit extends LitElement {
           }
         </div>
         <section class="claim" aria-label="The claim">
-          ${this.claim ? claimed(this.claim) : html`<p class="verdict">…</p>`}
+          <div>${this.claim ? claimed(this.claim) : html`<p class="verdict">…</p>`}</div>
           <span class="hidden" role="status">${this.claim && this.claim.verdict !== 'pending' ? `The claim ${this.claim.verdict}.` : ''}</span>
         </section>
         <div class="others ${figures}">${this.renderFigures(others, contenders)}</div>

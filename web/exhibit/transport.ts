@@ -1,5 +1,5 @@
 import { css, html, LitElement, nothing } from 'lit';
-import { customElement, property } from 'lit/decorators.js';
+import { customElement, property, state } from 'lit/decorators.js';
 import { live } from 'lit/directives/live.js';
 import type { Speed } from '../runtime/messages';
 import { buttons } from './look';
@@ -37,6 +37,9 @@ export class Transport extends LitElement {
   /** How far a long way to a step has come, from 0 to 1. */
   @property({ attribute: false }) progress: number | undefined;
   @property({ type: Boolean }) compact = false;
+
+  /** Where the visitor's hand holds the scrubber. */
+  @state() private held: number | undefined;
 
   static override styles = [
     buttons,
@@ -172,10 +175,15 @@ export class Transport extends LitElement {
             min="0"
             max=${length}
             step="1"
-            .value=${live(String(step))}
+            .value=${live(String(this.held ?? step))}
             @input=${(event: Event) => {
               event.stopPropagation();
-              this.ask({ action: 'seek', step: (event.target as HTMLInputElement).valueAsNumber });
+              this.held = (event.target as HTMLInputElement).valueAsNumber;
+              this.ask({ action: 'seek', step: this.held });
+            }}
+            @change=${(event: Event) => {
+              event.stopPropagation();
+              this.held = undefined;
             }}
           />
         </div>
