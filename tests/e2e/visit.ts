@@ -6,6 +6,8 @@ import type { OrreryExhibit } from '../../web/exhibit/element.ts';
 declare global {
   /** Tasks of the page's main thread over 50 ms, in milliseconds. */
   var orreryLongTasks: number[];
+  /** When the page's exhibit first drew anything, and first drew a frame computed in the page. */
+  var orreryFirst: { drawn?: number; alive?: number };
 }
 
 let connected: Promise<Browser> | undefined;
@@ -30,24 +32,36 @@ export async function visit(url: string, options: BrowserContextOptions = {}, fr
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   const complaints: string[] = [];
+  const complain = (text: string) => {
+    if (!complaints.includes(text)) complaints.push(text);
+  };
   const asked = new Set<string>();
   const origins = [url, ...friends].map((friend) => new URL(friend).origin);
   context.on('request', (request) => {
     const { protocol, origin, href } = new URL(request.url());
     if (!/^https?:$/.test(protocol)) return;
     asked.add(href);
-    if (!origins.includes(origin)) complaints.push(`asked ${href}`);
+    if (!origins.includes(origin)) complain(`asked ${href}`);
   });
   page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(`console: ${message.text()} (${message.location().url})`);
+    if (message.type() === 'error') complain(`console: ${message.text()} (${message.location().url})`);
   });
-  page.on('pageerror', (error) => complaints.push(`exception: ${error.stack ?? error}`));
-  page.on('crash', () => complaints.push('the page crashed'));
+  page.on('pageerror', (error) => complain(`exception: ${error.stack ?? error}`));
+  page.on('crash', () => complain('the page crashed'));
   await page.addInitScript(() => {
     globalThis.orreryLongTasks = [];
     new PerformanceObserver((list) => {
       globalThis.orreryLongTasks.push(...list.getEntries().map((entry) => entry.duration));
     }).observe({ type: 'longtask', buffered: true });
+    globalThis.orreryFirst = {};
+    const look = () => {
+      const exhibit = document.querySelector('orrery-exhibit');
+      const { orreryFirst: first } = globalThis;
+      if (exhibit?.drawTimes?.length) first.drawn ??= performance.now();
+      if (exhibit?.hash) first.alive ??= performance.now();
+      if (first.alive === undefined) requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
   });
   await page.goto(url);
   return { page, complaints, asked, close: () => context.close() };

@@ -31,7 +31,7 @@ function ticksOf(axis: Axis, ruler: Ruler, pixels: number, each: number, within?
     const inside = (at: number) => at >= Math.min(from, to) && at <= Math.max(from, to);
     return names.map((label, value) => ({ value, label })).filter(({ value }) => inside(ruler.at(value)));
   }
-  return ruler.ticks(Math.max(2, Math.floor(pixels / each)), within);
+  return ruler.ticks(Math.max(3, Math.floor(pixels / each)), within);
 }
 
 function slotOf(axis: Axis, pixels: number): number {

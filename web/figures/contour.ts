@@ -12,6 +12,25 @@ export interface Level {
   rings: Float64Array[];
 }
 
+/** The grid with one more cell on each side, straight on: contours then run to its edge, and close beyond it. */
+export function extended(values: ArrayLike<number>, columns: number, rows: number): number[] {
+  const wide = columns + 2;
+  const all = new Array<number>(wide * (rows + 2)).fill(0);
+  for (let row = 0; row < rows; row++) {
+    const at = (row + 1) * wide;
+    for (let column = 0; column < columns; column++) all[at + column + 1] = values[row * columns + column];
+    all[at] = 2 * all[at + 1] - all[at + Math.min(2, columns)];
+    all[at + columns + 1] = 2 * all[at + columns] - all[at + Math.max(1, columns - 1)];
+  }
+  const last = rows * wide;
+  const inner = Math.max(1, rows - 1) * wide;
+  for (let column = 0; column < wide; column++) {
+    all[column] = 2 * all[wide + column] - all[Math.min(2, rows) * wide + column];
+    all[last + wide + column] = 2 * all[last + column] - all[inner + column];
+  }
+  return all;
+}
+
 /** The contours of a grid; traced anew only when a value or a level has changed. */
 export function levelsOf(
   mark: MarkOf<'contour'>,
@@ -24,8 +43,8 @@ export function levelsOf(
   const sameLevels = sameNumbers(memory, 'levels', data, mark.levels);
   const held = memory.get('rings') as { columns: number; levels: Level[] } | undefined;
   if (held && sameValues && sameLevels && held.columns === columns) return held.levels;
-  const values = Array.from(numbers(data, mark.values)).slice(0, columns * rows);
-  const trace = contours().size([columns, rows]);
+  const values = extended(numbers(data, mark.values), columns, rows);
+  const trace = contours().size([columns + 2, rows + 2]);
   const levels = Array.from(numbers(data, mark.levels))
     .filter(Number.isFinite)
     .sort((p, q) => p - q)
@@ -33,7 +52,9 @@ export function levelsOf(
       const polygons = trace.contour(values, level).coordinates;
       return {
         level,
-        rings: polygons.flatMap((rings) => rings.map((ring) => Float64Array.from(ring.flat()))),
+        rings: polygons.flatMap((rings) =>
+          rings.map((ring) => Float64Array.from(ring.flat(), (at) => at - 1)),
+        ),
       };
     });
   memory.set('rings', { columns, levels });
@@ -51,44 +72,6 @@ function traceRings(pen: Pen, rings: readonly Float64Array[], place: Place): voi
     }
     pen.closePath();
   }
-}
-
-/** The rings without what runs along the grid's own edge, which is no contour. */
-function traceLines(
-  pen: Pen,
-  rings: readonly Float64Array[],
-  columns: number,
-  rows: number,
-  place: Place,
-): void {
-  const along = (p: number, q: number, far: number) => p === q && (p === 0 || p === far);
-  for (const ring of rings) {
-    let open = false;
-    for (let i = 2; i < ring.length; i += 2) {
-      const [x0, y0, x1, y1] = [ring[i - 2], ring[i - 1], ring[i], ring[i + 1]];
-      if (along(x0, x1, columns) || along(y0, y1, rows) || onEdgeCorner(x0, y0, x1, y1, columns, rows)) {
-        open = false;
-        continue;
-      }
-      if (!open) pen.moveTo(...place(x0, y0));
-      pen.lineTo(...place(x1, y1));
-      open = true;
-    }
-  }
-}
-
-/** The short cut d3-contour makes across a corner of the grid. */
-function onEdgeCorner(
-  x0: number,
-  y0: number,
-  x1: number,
-  y1: number,
-  columns: number,
-  rows: number,
-): boolean {
-  const onX = (x: number) => x === 0 || x === columns;
-  const onY = (y: number) => y === 0 || y === rows;
-  return (onX(x0) && onY(y1)) || (onY(y0) && onX(x1));
 }
 
 function placeIn(scene: Scene, mark: MarkOf<'contour'>): { place: Place; columns: number; rows: number } {
@@ -129,16 +112,17 @@ export const contour: MarkKind<'contour'> = {
     if (rows < 2 || columns < 2) return;
     const levels = levelsOf(mark, scene.data, scene.memory(mark), columns, rows);
     const { colors } = mark;
+    pen.beginPath();
+    pen.moveTo(...place(0, 0));
+    pen.lineTo(...place(columns, 0));
+    pen.lineTo(...place(columns, rows));
+    pen.lineTo(...place(0, rows));
+    pen.closePath();
+    pen.clip();
     if (colors) {
       const scale = scene.colorScale(colors, true);
       const first = levels[0]?.level ?? scale.domain[0];
       pen.fillStyle = scale.css(Math.min(first, scale.domain[0]));
-      pen.beginPath();
-      pen.moveTo(...place(0, 0));
-      pen.lineTo(...place(columns, 0));
-      pen.lineTo(...place(columns, rows));
-      pen.lineTo(...place(0, rows));
-      pen.closePath();
       pen.fill();
       levels.forEach(({ level, rings }, i) => {
         // Between two levels the colour is that of the middle.
@@ -156,7 +140,7 @@ export const contour: MarkKind<'contour'> = {
     pen.lineJoin = 'round';
     pen.setLineDash(mark.dashed ? DASHES : []);
     pen.beginPath();
-    for (const { rings } of levels) traceLines(pen, rings, columns, rows, place);
+    for (const { rings } of levels) traceRings(pen, rings, place);
     pen.stroke();
     pen.setLineDash([]);
   },

@@ -1,6 +1,6 @@
 import { symbol, symbolCircle, symbolSquare, symbolTimes } from 'd3-shape';
 import { formatNumber } from './format';
-import { DASHES, type MarkKind, nearestPoint, number, numbers, pointSpot } from './mark';
+import { DASHES, type MarkKind, nearestPoint, number, numbers, pointSpot, strokeOn } from './mark';
 import type { Pen } from './pen';
 import type { SymbolShape } from './types';
 
@@ -83,8 +83,14 @@ export const dot: MarkKind<'dot'> = {
         const at = place(i);
         if (at) tracePoint(pen, shape, at[0], at[1], radius);
       }
-      if (open) pen.stroke();
-      else pen.fill();
+      if (open) strokeOn(pen, scene);
+      else {
+        if (scene.ground) {
+          pen.strokeStyle = scene.theme.paper;
+          pen.stroke();
+        }
+        pen.fill();
+      }
     }
     pen.setLineDash([]);
   },

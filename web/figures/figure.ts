@@ -104,6 +104,7 @@ export class OrreryFigure extends LitElement {
     this.sized.observe(this);
     document.fonts?.ready.then(() => {
       forgetWidths();
+      this.picture.remeasure();
       this.paint();
     });
   }
@@ -199,7 +200,6 @@ export class OrreryFigure extends LitElement {
       if (button.hidden === usable) button.hidden = !usable;
       if (!usable || !axis || !box) continue;
       const now = this.picture.kind(side);
-      const other = (now === axis.scale ? axis.or : axis.scale) as ScaleKind;
       const key = `${axis.scale}|${axis.or}|${now}`;
       if (button.dataset.key !== key) {
         button.dataset.key = key;
@@ -210,9 +210,10 @@ export class OrreryFigure extends LitElement {
         });
         const bar = document.createElement('i');
         bar.textContent = '|';
-        button.replaceChildren(words[0], bar, words[1]);
-        const name = side === 'x' ? 'Horizontal' : 'Vertical';
-        button.setAttribute('aria-label', `${name} axis: ${now} scale. Switch to ${other}.`);
+        const spoken = document.createElement('span');
+        spoken.className = 'spoken';
+        spoken.textContent = `${side === 'x' ? 'Horizontal' : 'Vertical'} axis is ${now}; switch between `;
+        button.replaceChildren(spoken, words[0], bar, words[1]);
       }
       button.style.right = `${Math.round(width - box.left - box.width)}px`;
       button.style.top = `${Math.round(side === 'y' ? box.top - NAME_ROW - 2 : height - LABEL_ROW)}px`;

@@ -1,4 +1,4 @@
-import { DASHES, type MarkKind, nearestPoint, number, numbers, pointSpot } from './mark';
+import { DASHES, type MarkKind, nearestPoint, number, numbers, pointSpot, strokeOn } from './mark';
 
 /** A line through the points, in their order. A point without a place (not positive on a log scale) breaks it. */
 export const line: MarkKind<'line'> = {
@@ -82,7 +82,7 @@ export const line: MarkKind<'line'> = {
       lastAt = px;
     }
     flush();
-    pen.stroke();
+    strokeOn(pen, scene);
     pen.setLineDash([]);
     // A line of one point is still to be seen.
     if (x.len === 1) {

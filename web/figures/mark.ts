@@ -19,6 +19,8 @@ export interface Scene {
   readonly theme: Theme;
   /** A poster: no words, lighter strokes. */
   readonly bare: boolean;
+  /** Whether there is a coloured ground: what is drawn upon it is edged with paper, to stand out. */
+  readonly ground: boolean;
   /** The names of the axes, for the read-out. */
   readonly names: { x: string; y: string };
   /** The scales the axes opened with: grids are regular on these. */
@@ -116,6 +118,21 @@ export function pointSpot(scene: Scene, x: number, y: number): Spot | undefined 
     [scene.names.y, scene.read('y', y)],
   ];
   return { x: px, y: py, entries };
+}
+
+/** Strokes the path; on a coloured ground with an edge of paper. */
+export function strokeOn(pen: Pen, scene: Scene): void {
+  if (scene.ground) {
+    const { strokeStyle, lineWidth, globalAlpha } = pen;
+    pen.strokeStyle = scene.theme.paper;
+    pen.lineWidth = lineWidth + 2;
+    pen.globalAlpha = globalAlpha * 0.6;
+    pen.stroke();
+    pen.strokeStyle = strokeStyle;
+    pen.lineWidth = lineWidth;
+    pen.globalAlpha = globalAlpha;
+  }
+  pen.stroke();
 }
 
 /** Dashes of a dashed stroke, in CSS pixels. */

@@ -1,3 +1,5 @@
+import type { Align, Run } from './words';
+
 /** What marks draw with: the part of a canvas context that `SvgPen` offers too. */
 export type Pen = Pick<
   CanvasRenderingContext2D,
@@ -33,4 +35,15 @@ export type Pen = Pick<
   | 'textAlign'
   | 'textBaseline'
   | 'imageSmoothingEnabled'
->;
+> & {
+  /** Writes words as one piece, where a pen can: a file may be read with other typefaces. */
+  label?(
+    runs: readonly Run[],
+    x: number,
+    y: number,
+    size: number,
+    align: Align,
+    weight: number,
+    halo?: string,
+  ): void;
+};

@@ -95,6 +95,12 @@ export class Picture {
     this.shape = undefined;
   }
 
+  /** Measures its words anew: another typeface has arrived. */
+  remeasure(): void {
+    this.gutter = 0;
+    this.shape = undefined;
+  }
+
   /** Lets the ranges follow the data anew, as after a mark was switched off. */
   refit(): void {
     this.axes.x.gentle.reset();
@@ -123,7 +129,7 @@ export class Picture {
     this.domain('x', reach.x, 0);
     this.domain('y', reach.y, 0);
     const { left, right, top, bottom } = this.margins(pen, width, LOWEST);
-    const free = Math.round(Math.min(TALLEST, Math.max(LOWEST, width * (width < 520 ? 0.72 : 0.6))));
+    const free = Math.round(Math.min(TALLEST, Math.max(LOWEST, width * (width < 520 ? 0.8 : 0.6))));
     const inner = width - left - right;
     const tall = ratio === undefined ? 0 : Math.ceil(inner * ratio + top + bottom);
     const height = ratio === undefined ? free : Math.min(TALLEST, Math.max(LOWEST, tall));
@@ -271,7 +277,8 @@ export class Picture {
       pen.lineTo(left + w + 3, top + h + 2);
       pen.closePath();
     } else {
-      const room = this.bare ? 2 : 4;
+      // A dot on the very edge is whole, unless the edge is one of magnification.
+      const room = this.magnification.k > 1 ? 0 : 4;
       pen.rect(left - room, top - room, w + 2 * room, h + 2 * room);
     }
     pen.clip();
@@ -406,6 +413,7 @@ export class Picture {
       plane,
       theme,
       bare: this.bare,
+      ground: this.shown.some((mark) => kindOf(mark)?.framed?.(mark)),
       names: { x: name(layout.x, 'x'), y: name(layout.y, 'y') },
       declared: { x: layout.x?.scale ?? 'linear', y: layout.y?.scale ?? 'linear' },
       read: (side, value) => layout[side]?.categories?.[value] ?? formatNumber(value, 4),

@@ -31,13 +31,14 @@ function wrapped(pen: Pen, text: string, size: number, width: number): string[] 
 function compose(pen: Pen, picture: Picture, entries: readonly Entry[], width: number, theme: Theme): number {
   const { layout } = picture;
   if (!layout) return 0;
+  const shown = entries.filter((entry) => !picture.hidden.has(entry.key));
   let y = EDGE;
   pen.fillStyle = theme.ink;
   for (const line of wrapped(pen, layout.title, TITLE_SIZE, (width - 2 * EDGE) / 1.08)) {
     write(pen, line, EDGE, y + 10, TITLE_SIZE, 'left', 600);
     y += 22;
   }
-  y += 4 + drawLegend(pen, entries, width, y + 2, theme.ink);
+  y += 4 + drawLegend(pen, shown, width, y + 2, theme.ink);
   const tables = layout.marks.filter((mark) => mark.mark === 'table').map(tableHeight);
   const height = tables.length > 0 ? Math.max(...tables) + 16 : picture.height(pen, width);
   pen.save();

@@ -1,4 +1,6 @@
 import type { Pen } from './pen';
+import { FONT } from './theme';
+import { type Align, RAISED_BY, RAISED_SIZE, type Run } from './words';
 
 type Style = string | CanvasGradient | CanvasPattern;
 
@@ -164,12 +166,35 @@ export class SvgPen implements Pen {
     this.path = kept;
   }
 
-  fillText(text: string, x: number, y: number): void {
-    this.words(text, x, y, `fill="${this.fillStyle}"`);
-  }
+  /** All words are labels. */
+  fillText(): void {}
 
-  strokeText(text: string, x: number, y: number): void {
-    this.words(text, x, y, `fill="none"${this.strokes()}`);
+  strokeText(): void {}
+
+  label(
+    runs: readonly Run[],
+    x: number,
+    y: number,
+    size: number,
+    align: Align,
+    weight: number,
+    halo?: string,
+  ): void {
+    const anchor = { left: 'start', center: 'middle', right: 'end' }[align];
+    const face = `font-family="${escaped(FONT)}" font-size="${size}" font-weight="${weight}"`;
+    const place = `transform="matrix(${this.matrix.map(short).join(' ')})" x="${short(x)}" y="${short(y)}"`;
+    const edge = halo
+      ? ` stroke="${halo}" stroke-width="3" stroke-linejoin="round" paint-order="stroke"`
+      : '';
+    let raised = false;
+    const spans = runs.map((run) => {
+      const shift = run.raised === raised ? 0 : (run.raised ? -1 : 1) * RAISED_BY * size;
+      raised = run.raised;
+      const height = run.raised ? ` font-size="${short(size * RAISED_SIZE)}"` : '';
+      return `<tspan dy="${short(shift)}"${height}>${escaped(run.text)}</tspan>`;
+    });
+    const looks = `text-anchor="${anchor}" fill="${this.fillStyle}"${edge}${this.opacity()}`;
+    this.parts.push(`<text ${place} ${face} ${looks}>${spans.join('')}</text>`);
   }
 
   measureText(text: string): TextMetrics {
@@ -207,22 +232,5 @@ export class SvgPen implements Pen {
     const dashes = this.dashes.length > 0 ? ` stroke-dasharray="${this.dashes.join(' ')}"` : '';
     const ends = ` stroke-linejoin="${this.lineJoin}" stroke-linecap="${this.lineCap}"`;
     return ` stroke="${this.strokeStyle}" stroke-width="${short(this.lineWidth)}"${ends}${dashes}`;
-  }
-
-  private words(text: string, x: number, y: number, looks: string): void {
-    const [, weight, size, family] = /^(?:(\d+) )?([\d.]+)px (.*)$/.exec(this.font) ?? [
-      '',
-      '400',
-      '12',
-      'sans-serif',
-    ];
-    const face = `font-family="${escaped(family)}" font-size="${size}" font-weight="${weight ?? 400}"`;
-    const anchor = { center: 'middle', right: 'end', end: 'end', left: 'start', start: 'start' }[
-      this.textAlign
-    ];
-    const place = `transform="matrix(${this.matrix.map(short).join(' ')})" x="${short(x)}" y="${short(y)}"`;
-    this.parts.push(
-      `<text ${place} ${face} text-anchor="${anchor}" ${looks}${this.opacity()}>${escaped(text)}</text>`,
-    );
   }
 }

@@ -4,7 +4,7 @@ import { widthOf, write } from './words';
 const SIZE = 12;
 const WEIGHT = 500;
 /** How far the words stand from their point. */
-const GAP = 11;
+const GAP = 15;
 
 /** Words at points: above theirs, or wherever beside it there is room. */
 export const text: MarkKind<'text'> = {

@@ -6,7 +6,8 @@ import { font } from './theme';
 const RAISED = '⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺';
 const LOWERED = '0123456789−+';
 
-interface Run {
+/** A part of a word: on the line, or raised. */
+export interface Run {
   text: string;
   raised: boolean;
 }
@@ -31,7 +32,9 @@ export function forgetWidths(): void {
   widths.clear();
 }
 
-const RAISED_SIZE = 0.76;
+/** The size of raised letters, and how far they are raised, as parts of the size. */
+export const RAISED_SIZE = 0.76;
+export const RAISED_BY = 0.36;
 
 /** How wide words are at a size. */
 export function widthOf(pen: Pen, text: string, size: number, weight = 400): number {
@@ -49,6 +52,9 @@ export function widthOf(pen: Pen, text: string, size: number, weight = 400): num
   return width;
 }
 
+/** How far the line of writing lies below the middle of the letters. */
+const MIDDLE = 0.36;
+
 export type Align = 'left' | 'center' | 'right';
 
 /** Writes words with their middle at `y`; `halo` lays paper behind them. */
@@ -62,13 +68,17 @@ export function write(
   weight = 400,
   halo?: string,
 ): void {
+  if (pen.label) {
+    pen.label(runsOf(text), x, y + MIDDLE * size, size, align, weight, halo);
+    return;
+  }
   const width = widthOf(pen, text, size, weight);
   let at = align === 'left' ? x : align === 'center' ? x - width / 2 : x - width;
   pen.textAlign = 'left';
   pen.textBaseline = 'alphabetic';
   for (const run of runsOf(text)) {
     const height = run.raised ? size * RAISED_SIZE : size;
-    const base = y + 0.36 * size - (run.raised ? 0.36 * size : 0);
+    const base = y + MIDDLE * size - (run.raised ? RAISED_BY * size : 0);
     pen.font = font(height, weight);
     if (halo) {
       pen.strokeStyle = halo;

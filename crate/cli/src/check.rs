@@ -2,8 +2,7 @@
 
 use crate::clock::timed;
 use crate::native::{advance, guarded};
-use crate::number::{bound, sentence, significant};
-use crate::run::word;
+use crate::number::{bound, sentence, significant, word};
 use orrery_core::claim::{Clause, Verdict};
 use orrery_core::control::Settings;
 use orrery_core::exhibit::Scenario;

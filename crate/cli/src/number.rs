@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Numbers and verdicts as people read them.
 
-use orrery_core::claim::Clause;
+use orrery_core::claim::{Clause, Verdict};
 
 /// Four significant digits; whole numbers below a thousand million in full.
 pub fn significant(value: f64) -> String {
@@ -26,5 +26,14 @@ pub fn bound(clause: &Clause) -> String {
         (Some(low), None) => format!("≥ {low}"),
         (None, Some(high)) => format!("≤ {high}"),
         (None, None) => String::new(),
+    }
+}
+
+/// The verdict in a word.
+pub fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pending => "pending",
+        Verdict::Holds => "holds",
+        Verdict::Fails => "fails",
     }
 }

@@ -1,10 +1,11 @@
 //! `orrery run`: one exhibit, to its end or to a step.
 
 use crate::frame_json::plain;
-use crate::native::{advance, open};
-use crate::number::{sentence, significant};
+use crate::native::{advance, guarded, open};
+use crate::number::{sentence, significant, word};
 use crate::refusal::Refusal;
 use crate::settings;
+use orrery_core::control::Settings;
 use orrery_core::figure::{Column, Figures, Geometry, Layout, Mark};
 use orrery_core::frame::Frame;
 use orrery_core::registry::Entry;
@@ -26,7 +27,7 @@ pub struct Wanted {
 /// A run that has reached its step.
 pub struct Reached {
     entry: Entry,
-    settings: orrery_core::control::Settings,
+    settings: Settings,
     seed: u64,
     length: usize,
     frame: Frame,
@@ -39,16 +40,19 @@ pub struct Reached {
 pub fn run(entry: &Entry, wanted: &Wanted) -> Result<Reached, Refusal> {
     let mut chosen = match &wanted.scenario {
         Some(id) => scenario(entry, id)?,
-        None => orrery_core::control::Settings::new(),
+        None => Settings::new(),
     };
     chosen.extend(settings::read(entry, &wanted.set)?);
     let mut session = open(entry, &chosen, wanted.seed)?;
-    advance(session.as_mut(), wanted.steps.unwrap_or(usize::MAX));
-    let (length, frame) = (session.length(), session.frame());
+    let reach = || {
+        advance(session.as_mut(), wanted.steps.unwrap_or(usize::MAX));
+        (session.length(), session.frame())
+    };
+    let (length, frame) = guarded(reach).map_err(|fault| Refusal::new(format!("{}: {fault}", entry.card.slug)))?;
     Ok(Reached { entry: *entry, settings: chosen, seed: wanted.seed, length, frame })
 }
 
-fn scenario(entry: &Entry, id: &str) -> Result<orrery_core::control::Settings, Refusal> {
+fn scenario(entry: &Entry, id: &str) -> Result<Settings, Refusal> {
     let scenarios = (entry.scenarios)();
     let ids: Vec<&str> = scenarios.iter().map(|scenario| scenario.id).collect();
     let found = scenarios.iter().find(|scenario| scenario.id == id).map(|scenario| scenario.controls.clone());
@@ -105,16 +109,6 @@ fn short(value: &Json) -> String {
     if text.chars().count() <= 60 { text } else { text.chars().take(60).chain(['…']).collect() }
 }
 
-/// The verdict in a word.
-pub fn word(verdict: orrery_core::claim::Verdict) -> &'static str {
-    use orrery_core::claim::Verdict::{Fails, Holds, Pending};
-    match verdict {
-        Pending => "pending",
-        Holds => "holds",
-        Fails => "fails",
-    }
-}
-
 fn figure(layout: &Layout, figures: &Figures, brief: bool) -> String {
     let mut out = format!("\n{}: {}\n", layout.id, layout.title);
     for (name, axis) in [("x", &layout.x), ("y", &layout.y)] {
@@ -151,7 +145,12 @@ fn mark(mark: &Mark, figures: &Figures, brief: bool) -> String {
 }
 
 fn shown(number: f64, brief: bool) -> String {
-    if brief { significant(number) } else { number.to_string() }
+    if brief {
+        return significant(number);
+    }
+    // In full, with an exponent where there would be a row of zeros.
+    let full = format!("{number:?}");
+    full.strip_suffix(".0").map_or(full.clone(), str::to_owned)
 }
 
 fn array(name: &str, items: &[String], brief: bool) -> String {

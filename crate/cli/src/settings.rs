@@ -33,7 +33,8 @@ fn unknown(entry: &Entry, specs: &[Spec], name: &str) -> Refusal {
     let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
     let near = nearest(name, names.iter().copied());
     let slug = entry.card.slug;
-    Refusal::new(format!("{slug} has no control {name:?}{near} It has {}", names.join(", ")))
+    let then = if near.is_empty() { "; it" } else { " It" };
+    Refusal::new(format!("{slug} has no control {name:?}{near}{then} has {}", names.join(", ")))
 }
 
 /// A typed value. What is no number is passed on as it stands, so that the control itself says what it takes.

@@ -303,3 +303,17 @@ fn hashes_are_those_of_the_runs() {
     assert_eq!(list[3]["hash"], run["hash"]);
     assert_eq!(list[3]["settings"], json!({"noise": 0.5}));
 }
+
+#[test]
+fn the_binary_answers_as_its_commands_do() {
+    let orrery = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_orrery")).args(arguments).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, out, err) = orrery(&["list", "--json"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert!(serde_json::from_str::<Json>(&out).unwrap().is_array());
+    let (code, out, err) = orrery(&["run", "no-such-paper"]);
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    assert!(err.starts_with("orrery: there is no exhibit \"no-such-paper\"") && err.lines().count() == 1, "{err}");
+}

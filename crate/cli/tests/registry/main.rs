@@ -1,14 +1,16 @@
 //! Every exhibit of the registry against everything that an exhibit promises: each exhibit and check is a test of its
 //! own, named `wing/exhibit/check`.
 //!
-//! `cargo test -p orrery-cli --test registry lion-lyapunov` runs what bears that name; `ORRERY_ONLY=optimizers,heron-roots`
-//! takes exactly those wings and exhibits; `ORRERY_SEEDS=5` runs each scenario at five seeds.
+//! `cargo test -p orrery-cli --test registry lion-lyapunov` runs what bears that name; `ORRERY_ONLY=optimizers,dynamics`
+//! takes exactly those wings (or exhibits); `ORRERY_SEEDS=5` runs each scenario at five seeds, and gives every other
+//! run five times as long.
 
 mod random_controls;
 mod repeat;
 mod scenarios;
 mod schema;
 mod settings;
+mod watchdog;
 mod watched;
 mod wrong;
 
@@ -27,7 +29,7 @@ type Verdict = Result<(), String>;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     watched::remember_panics();
-    let seeds = std::env::var("ORRERY_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(1);
+    watchdog::start();
     let only = std::env::var("ORRERY_ONLY").unwrap_or_default();
     let only: Vec<String> = only.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
     let entries = match REGISTRY.select(&only) {
@@ -37,17 +39,22 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let mut trials: Vec<Trial> = entries.into_iter().flat_map(|entry| trials_of(entry, seeds)).collect();
+    let mut trials: Vec<Trial> = entries.into_iter().flat_map(trials_of).collect();
     trials.push(trial("registry/every-slug-is-used-once".to_owned(), slugs_are_unique));
     trials.extend(wrong::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// How thorough to be: at how many seeds each scenario runs.
+fn seeds() -> u32 {
+    std::env::var("ORRERY_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(1).max(1)
 }
 
 fn trial(name: String, check: impl FnOnce() -> Verdict + Send + 'static) -> Trial {
     Trial::test(name, move || check().map_err(Failed::from))
 }
 
-fn trials_of(entry: &'static Entry, seeds: u64) -> Vec<Trial> {
+fn trials_of(entry: &'static Entry) -> Vec<Trial> {
     let name = |check: &str| format!("{}/{}/{check}", entry.wing, entry.card.slug);
     let mut trials = vec![
         trial(name("schema"), || schema::check(entry)),
@@ -59,7 +66,7 @@ fn trials_of(entry: &'static Entry, seeds: u64) -> Vec<Trial> {
     // A list of scenarios that panics is the schema's to report.
     for (index, scenario) in watched::caught(entry.scenarios).unwrap_or_default().into_iter().enumerate() {
         trials.push(trial(name(&format!("scenario-{}", scenario.id)), move || {
-            (0..seeds).try_for_each(|seed| scenarios::check(entry, &scenario, index == 0, seed))
+            (0..u64::from(seeds())).try_for_each(|seed| scenarios::check(entry, &scenario, index == 0, seed))
         }));
     }
     trials

@@ -1,8 +1,8 @@
 //! Whatever a visitor sets: no panic, no number that is not finite, no long step, and a refusal that helps.
 
-use crate::Verdict;
-use crate::settings::{any, ends, runner};
+use crate::settings::{any, ends, needed, runner};
 use crate::watched::Watched;
+use crate::{Verdict, seeds};
 use orrery_core::control::{Settings, Spec};
 use orrery_core::error::Error;
 use orrery_core::registry::Entry;
@@ -11,16 +11,17 @@ use std::cell::Cell;
 use std::time::Duration;
 
 /// Processor time for one setting.
-const CASE: Duration = Duration::from_millis(60);
+const CASE: Duration = Duration::from_millis(30);
 /// Processor time for all random settings of an exhibit.
-const ALL: Duration = Duration::from_secs(4);
+const ALL: Duration = Duration::from_secs(2);
 
-/// Every control alone at each of its ends, the others at their defaults.
+/// Every control alone at each of its ends; the others are at their defaults, but for the one it waits for.
 pub fn at_ends(entry: &Entry) -> Verdict {
     let specs = (entry.specs)();
     for spec in &specs {
         for value in ends(&spec.kind) {
-            let settings = Settings::from_iter([(spec.name.clone(), value)]);
+            let mut settings = needed(spec, &specs);
+            settings.insert(spec.name.clone(), value);
             case(entry, &specs, &settings).map_err(|fault| format!("{fault}, at {}", shown(&settings)))?;
         }
     }
@@ -32,7 +33,7 @@ pub fn random(entry: &Entry) -> Verdict {
     let specs = (entry.specs)();
     let (spent, run) = (Cell::new(Duration::ZERO), Cell::new(0));
     let one = |settings: Settings| {
-        if spent.get() < ALL {
+        if spent.get() < ALL * seeds() {
             let took = case(entry, &specs, &settings).map_err(TestCaseError::fail)?;
             spent.set(spent.get() + took.unwrap_or_default());
             run.set(run.get() + usize::from(took.is_some()));
@@ -60,8 +61,9 @@ fn case(entry: &Entry, specs: &[Spec], settings: &Settings) -> Result<Option<Dur
     };
     run.frame()?;
     let mut next = 1;
-    while !run.done() && run.spent < CASE {
-        run.advance(next, CASE)?;
+    let budget = CASE * seeds();
+    while !run.done() && run.spent < budget {
+        run.advance(next, budget)?;
         run.frame()?;
         next *= 2;
     }

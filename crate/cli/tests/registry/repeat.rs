@@ -1,14 +1,14 @@
 //! The same seed and controls give the same frame: in another run, after seeking, and after live controls were moved.
 
-use crate::Verdict;
 use crate::settings::{ends, samples};
 use crate::watched::Watched;
+use crate::{Verdict, seeds};
 use orrery_core::control::Settings;
 use orrery_core::registry::Entry;
 use std::time::Duration;
 
-const LONG: Duration = Duration::from_millis(150);
-const SHORT: Duration = Duration::from_millis(40);
+const LONG: Duration = Duration::from_millis(60);
+const SHORT: Duration = Duration::from_millis(20);
 
 /// Runs every scenario and some random settings twice, and seeks in them.
 pub fn same_frame(entry: &Entry) -> Verdict {
@@ -28,7 +28,7 @@ fn hash_at(watched: &mut Watched, step: usize) -> Result<u64, String> {
 fn twice(entry: &Entry, settings: &Settings, budget: Duration) -> Verdict {
     let seed = 3;
     let Ok(mut first) = Watched::open(entry, settings, seed)? else { return Ok(()) };
-    first.advance(usize::MAX, budget)?;
+    first.advance(usize::MAX, budget * seeds())?;
     let end = first.step();
     let expected = first.frame()?.hash();
     let mut second = Watched::begin(entry, settings, seed)?;
@@ -47,20 +47,22 @@ fn twice(entry: &Entry, settings: &Settings, budget: Duration) -> Verdict {
 /// Moves each live control to each of its ends while a run goes on: what is shown must be what a run shows that had
 /// this setting from the start, then and later, and moving it back must undo it.
 pub fn live_controls(entry: &Entry) -> Verdict {
-    let mut settings: Vec<Settings> = Vec::new();
-    for spec in (entry.specs)().into_iter().filter(|spec| spec.live) {
-        settings.extend(ends(&spec.kind).into_iter().map(|value| Settings::from_iter([(spec.name.clone(), value)])));
-    }
-    for settings in settings {
-        retuned(entry, &settings).map_err(|fault| format!("{fault}, at {settings:?}"))?;
+    let specs = (entry.specs)();
+    for spec in specs.iter().filter(|spec| spec.live) {
+        let before = needed(spec, &specs);
+        for value in ends(&spec.kind) {
+            let mut after = before.clone();
+            after.insert(spec.name.clone(), value);
+            retuned(entry, &before, &after).map_err(|fault| format!("{fault}, at {after:?}"))?;
+        }
     }
     Ok(())
 }
 
-fn retuned(entry: &Entry, settings: &Settings) -> Verdict {
-    let (seed, defaults) = (0, Settings::new());
-    let mut run = Watched::begin(entry, &defaults, seed)?;
-    run.advance(usize::MAX, SHORT)?;
+fn retuned(entry: &Entry, usual: &Settings, settings: &Settings) -> Verdict {
+    let seed = 0;
+    let mut run = Watched::begin(entry, usual, seed)?;
+    run.advance(usize::MAX, SHORT * seeds())?;
     let step = run.step() / 2;
     let before = hash_at(&mut run, step)?;
     run.retune(settings)?;
@@ -74,7 +76,7 @@ fn retuned(entry: &Entry, settings: &Settings) -> Verdict {
         }
     }
     run.seek(step)?;
-    run.retune(&defaults)?;
+    run.retune(usual)?;
     run.seek(step)?;
     if run.frame()?.hash() != before {
         return Err("moved there and back, a live control has left its mark".to_owned());

@@ -28,7 +28,19 @@ pub fn samples(entry: &Entry, count: usize) -> Vec<Settings> {
     (0..count).filter_map(|_| Some(strategy.new_tree(&mut runner).ok()?.current())).collect()
 }
 
-/// Random settings: each control at its default, at one of its ends, or anywhere.
+/// What must be set for `spec` to count: the choice or toggle that it waits for.
+pub fn needed(spec: &Spec, specs: &[Spec]) -> Settings {
+    let waits = spec.when.and_then(|(name, value)| Some((specs.iter().find(|other| other.name == name)?, value)));
+    let value = waits.map(|(other, value)| match other.kind {
+        Kind::Toggle(_) => (other.name.clone(), json!(value == "true")),
+        Kind::Set(_) => (other.name.clone(), json!([value])),
+        _ => (other.name.clone(), json!(value)),
+    });
+    value.into_iter().collect()
+}
+
+/// Random settings: each control at its default, at one of its ends, or anywhere; in half of them, some control that
+/// waits for another gets what it waits for.
 pub fn any(specs: &[Spec]) -> impl Strategy<Value = Settings> + use<> {
     let one = |spec: &Spec| {
         let name = spec.name.clone();
@@ -39,7 +51,11 @@ pub fn any(specs: &[Spec]) -> impl Strategy<Value = Settings> + use<> {
             3 => anywhere(&spec.kind).prop_map(named),
         ]
     };
-    specs.iter().map(one).collect::<Vec<_>>().prop_map(|controls| controls.into_iter().flatten().collect())
+    let controls = specs.iter().map(one).collect::<Vec<_>>();
+    let mut wakes: Vec<Settings> =
+        specs.iter().map(|spec| needed(spec, specs)).filter(|wake| !wake.is_empty()).collect();
+    wakes.resize((2 * wakes.len()).max(1), Settings::new());
+    (controls, select(wakes)).prop_map(|(controls, wake)| controls.into_iter().flatten().chain(wake).collect())
 }
 
 /// The extreme values of a kind of control.

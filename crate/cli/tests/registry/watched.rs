@@ -1,5 +1,6 @@
 //! A run under watch: no panic, no step that takes long, no number in a picture that is not finite.
 
+use crate::watchdog::Guard;
 use cpu_time::ThreadTime;
 use orrery_core::compute::Compute;
 use orrery_core::control::Settings;
@@ -40,6 +41,7 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 pub struct Watched {
     session: Box<dyn Session>,
     compute: Compute,
+    _guard: Guard,
     /// Processor time spent on this run.
     pub spent: Duration,
 }
@@ -47,13 +49,15 @@ pub struct Watched {
 impl Watched {
     /// Begins a run. The inner error is the exhibit's honest refusal of the settings.
     pub fn open(entry: &Entry, settings: &Settings, seed: u64) -> Result<Result<Self, Error>, String> {
+        let name = serde_json::to_string(settings).unwrap_or_default();
+        let guard = Guard::of(format!("{} at {name}, seed {seed}", entry.card.slug));
         let start = ThreadTime::now();
         let opened = caught(|| (entry.open)(settings, seed)).map_err(|fault| format!("beginning, {fault}"))?;
         let spent = start.elapsed();
         if spent > BEGINNING {
             return Err(format!("beginning took {} ms", spent.as_millis()));
         }
-        Ok(opened.map(|session| Self { session, compute: orrery_gpu::cpu(), spent }))
+        Ok(opened.map(|session| Self { session, compute: orrery_gpu::cpu(), _guard: guard, spent }))
     }
 
     /// Begins a run at settings that must work.
@@ -78,7 +82,7 @@ impl Watched {
 
     /// Runs until `step`, the end, or until `budget` of processor time is spent in all.
     pub fn advance(&mut self, step: usize, budget: Duration) -> Result<(), String> {
-        let Self { session, compute, spent } = self;
+        let Self { session, compute, spent, .. } = self;
         let (start, before) = (ThreadTime::now(), *spent);
         let (mut asked, mut slowest) = (Duration::ZERO, Duration::ZERO);
         let mut go_on = || {

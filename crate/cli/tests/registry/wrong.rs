@@ -34,6 +34,7 @@ const ZERO_ON_LOG_AXIS: u8 = 12;
 const WRONG_CONTENDER: u8 = 13;
 const FORGETS_RETUNING: u8 = 14;
 const PANIC_SOMEWHERE: u8 = 15;
+const PANIC_WHERE_WOKEN: u8 = 16;
 
 #[derive(Clone, Debug, Controls)]
 struct Setting {
@@ -46,6 +47,12 @@ struct Setting {
     /// Something else.
     #[control(label = "size", range = 1..=1000, default = 3)]
     size: usize,
+    /// Whether to use the extra.
+    #[control(label = "with extra", default = false)]
+    with_extra: bool,
+    /// Counts only where it is used.
+    #[control(label = "extra", range = 0.0..=1.0, default = 0.5, when = ("with-extra", "true"))]
+    extra: f64,
 }
 
 /// A counter with one fault.
@@ -99,6 +106,8 @@ impl<const FAULT: u8> Exhibit for Counter<FAULT> {
         }
         assert!(!(FAULT == PANIC_AT_AN_END && self.setting.rate == 1.0 && self.k == 9), "rate too high");
         assert!(!(FAULT == PANIC_SOMEWHERE && self.setting.size > 500 && self.setting.rate > 0.7), "in the corner");
+        let Setting { with_extra, extra, .. } = self.setting;
+        assert!(!(FAULT == PANIC_WHERE_WOKEN && with_extra && extra == 1.0), "the extra is too much");
         Progress::Running
     }
 
@@ -198,6 +207,12 @@ pub fn trials() -> Vec<Trial> {
         wrong("a-slow-beginning", counter::<SLOW_BEGINNING>(), random_controls::at_ends, "beginning took 52"),
         wrong("a-panic-at-an-end", counter::<PANIC_AT_AN_END>(), random_controls::at_ends, "rate too high"),
         wrong("a-panic-in-a-corner", counter::<PANIC_SOMEWHERE>(), random_controls::random, "in the corner"),
+        wrong(
+            "a-panic-behind-a-toggle",
+            counter::<PANIC_WHERE_WOKEN>(),
+            random_controls::at_ends,
+            "the extra is too much",
+        ),
         wrong(
             "a-wrong-verdict",
             counter::<WRONG_VERDICT>(),
