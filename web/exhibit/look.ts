@@ -176,8 +176,9 @@ export const layout = css`
   .dim {
     opacity: 0.35;
   }
-  .lead orrery-figure:not([drawn]) {
-    min-height: 380px;
+  .lead .figures:empty,
+  .lead .figures:not(:has([drawn])) {
+    min-height: min(380px, 80cqw);
   }
   .others {
     display: grid;
