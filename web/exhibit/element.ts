@@ -541,11 +541,12 @@ export class OrreryExhibit extends LitElement implements Spectator {
     const dismiss = (text: string) => {
       this.said = this.said.filter((other) => other !== text);
     };
-    return html`<div class="top">
-      ${notices(this.said, dismiss)}
-      ${homeless ? html`<div class="card" role="alert"><p>These settings cannot be run: ${fault.message}</p></div>` : nothing}
-      ${bare ? nothing : scenarioButtons(description?.scenarios ?? [], this.chosen, (scenario) => this.enact(scenario))}
-    </div>`;
+    const card = html`<div class="card" role="alert"><p>These settings cannot be run: ${fault?.message}</p></div>`;
+    const scenes = scenarioButtons(description?.scenarios ?? [], this.chosen, (scenario) =>
+      this.enact(scenario),
+    );
+    return html`<div class="top">${notices(this.said, dismiss)}${homeless ? card : nothing}</div>
+      <div class="scenes">${bare ? nothing : scenes}</div>`;
   }
 
   private renderTransport() {
