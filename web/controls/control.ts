@@ -66,6 +66,10 @@ export abstract class Control<S extends Spec, V extends Value = S['default']> ex
       background: transparent;
       padding: 2px 8px;
     }
+    .button {
+      display: inline-flex;
+      align-items: center;
+    }
     select {
       background: var(--orrery-paper);
       max-width: 100%;
@@ -141,6 +145,10 @@ export abstract class Control<S extends Spec, V extends Value = S['default']> ex
       .head button {
         min-height: 44px;
         min-width: 44px;
+      }
+      /* Large to the finger, and no larger to the eye. */
+      .head button {
+        margin-block: -10px;
       }
     }
   `;

@@ -42,6 +42,7 @@ const loading = new Map<string, Promise<Description>>();
 
 /** The description of an exhibit of the site at `base`. A classic script, so that sandboxed and foreign pages may load it. */
 export function describe(slug: string, base: string): Promise<Description> {
+  if (!/^[a-z0-9-]+$/.test(slug)) return Promise.reject(new Error(`“${slug}” is no exhibit's name.`));
   const known = globalThis.orreryExhibits?.[slug];
   if (known) return Promise.resolve(known);
   const address = `${base}data/exhibit/${slug}.js`;

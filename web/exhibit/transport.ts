@@ -1,5 +1,5 @@
 import { css, html, LitElement, nothing } from 'lit';
-import { customElement, property } from 'lit/decorators.js';
+import { customElement, property, state } from 'lit/decorators.js';
 import { live } from 'lit/directives/live.js';
 import type { Speed } from '../runtime/messages';
 import { buttons } from './look';
@@ -36,7 +36,11 @@ export class Transport extends LitElement {
   @property({ attribute: false }) speed: Speed = 1;
   /** How far a long way to a step has come, from 0 to 1. */
   @property({ attribute: false }) progress: number | undefined;
-  @property({ type: Boolean }) compact = false;
+  /** The link was just copied. */
+  @property({ type: Boolean }) copied = false;
+
+  /** Where the visitor's hand holds the scrubber. */
+  @state() private held: number | undefined;
 
   static override styles = [
     buttons,
@@ -110,6 +114,16 @@ export class Transport extends LitElement {
         font-weight: 550;
         color: var(--orrery-ink);
       }
+      .copy {
+        min-width: 86px;
+      }
+      .hidden {
+        position: absolute;
+        width: 1px;
+        height: 1px;
+        overflow: hidden;
+        clip-path: inset(50%);
+      }
       .way {
         height: 2px;
         margin-top: 2px;
@@ -172,10 +186,15 @@ export class Transport extends LitElement {
             min="0"
             max=${length}
             step="1"
-            .value=${live(String(step))}
+            .value=${live(String(this.held ?? step))}
             @input=${(event: Event) => {
               event.stopPropagation();
-              this.ask({ action: 'seek', step: (event.target as HTMLInputElement).valueAsNumber });
+              this.held = (event.target as HTMLInputElement).valueAsNumber;
+              this.ask({ action: 'seek', step: this.held });
+            }}
+            @change=${(event: Event) => {
+              event.stopPropagation();
+              this.held = undefined;
             }}
           />
         </div>
@@ -193,11 +212,15 @@ export class Transport extends LitElement {
         >
           ${SPEEDS.map(([value, label]) => html`<option .selected=${value === speed}>${label}</option>`)}
         </select>
-        ${
-          this.compact
-            ? nothing
-            : html`<button type="button" class="copy" title="A link to these settings at this step" @click=${() => this.ask({ action: 'copy' })}>Copy link</button>`
-        }
+        <button
+          type="button"
+          class="copy"
+          title="A link to these settings at this step"
+          @click=${() => this.ask({ action: 'copy' })}
+        >
+          ${this.copied ? 'Copied' : 'Copy link'}
+        </button>
+        <span class="hidden" role="status">${this.copied ? 'Link copied' : ''}</span>
       </div>
       <div
         class="way"

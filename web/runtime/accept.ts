@@ -15,7 +15,12 @@ export const LONGEST_FORMULA = 500;
 
 const finite = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 
-const clamp = (value: number, low: number, high: number) => (value < low ? low : value > high ? high : value);
+/** The nearest number of the range. `Math.max` would make 0 of −0. */
+function clamp(value: number, low: number, high: number): number {
+  if (value < low) return low;
+  if (value > high) return high;
+  return value;
+}
 
 /** The first `most` characters, counted as Rust counts them. */
 const cut = (text: string, most: number) => Array.from(text).slice(0, most).join('');

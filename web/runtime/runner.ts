@@ -43,6 +43,8 @@ export function faultOf(thrown: unknown): Fault | undefined {
 export class Runner {
   private inbox: Order[] = [];
   private looping = false;
+  /** Something was heard since the loop last looked. */
+  private heard = false;
   private session: Session | undefined;
   /** What the session was begun with. */
   private seed: number | undefined;
@@ -55,8 +57,8 @@ export class Runner {
   private pace = new Pace();
   private reached = 0;
   private serial = 0;
-  /** The session no longer is what the controls say. */
-  private stale = false;
+  /** Why the session no longer is what the controls say. */
+  private fault: Fault | undefined;
   private seen = true;
   /** The page can take a frame. */
   private asked = true;
@@ -86,6 +88,7 @@ export class Runner {
       default:
         this.inbox.push(message);
     }
+    this.heard = true;
     this.around.wake();
     if (!this.looping) void this.loop();
   }
@@ -94,11 +97,13 @@ export class Runner {
     this.looping = true;
     try {
       for (;;) {
+        this.heard = false;
         this.obey();
         const rest = await this.slice();
         this.show();
-        if (rest === Number.POSITIVE_INFINITY && this.inbox.length === 0) return;
-        await this.around.rest(rest);
+        // What was heard meanwhile found nobody resting to be woken.
+        if (!this.heard && rest === Number.POSITIVE_INFINITY) return;
+        await this.around.rest(this.heard ? 0 : rest);
       }
     } catch (thrown) {
       this.around.post(
@@ -128,6 +133,10 @@ export class Runner {
       goal = order.step ?? goal;
       play = order.play ?? play;
       if (index === newest) this.begin(order, goal, play);
+    }
+    // Every order is answered: while the settings cannot be run, by why not.
+    if (this.fault && orders.length > 0) {
+      this.around.post({ type: 'fault', serial: this.serial, fault: this.fault }, []);
     }
   }
 
@@ -169,15 +178,14 @@ export class Runner {
         this.seed = order.seed;
         this.reached = 0;
       }
-      if (!tuned || goal !== undefined || this.stale) this.hurry(wanted);
-      this.stale = false;
+      if (!tuned || goal !== undefined || this.fault) this.hurry(wanted);
+      this.fault = undefined;
     } catch (thrown) {
       const fault = faultOf(thrown);
       if (!fault) throw thrown;
       // The step is remembered for the settings that will run again.
       this.target = wanted;
-      this.stale = true;
-      this.around.post({ type: 'fault', serial: this.serial, fault }, []);
+      this.fault = fault;
     }
   }
 
@@ -203,7 +211,7 @@ export class Runner {
   /** Computes for a while; says how long to rest then, `Infinity` for until something is heard. */
   private async slice(): Promise<number> {
     const { session } = this;
-    if (!session || this.stale || !this.seen) return Number.POSITIVE_INFINITY;
+    if (!session || this.fault || !this.seen) return Number.POSITIVE_INFINITY;
     if (this.target !== undefined) {
       await session.advance(Math.min(this.target, session.length), SLICE_MS);
       this.moved(session);
@@ -259,7 +267,7 @@ export class Runner {
 
   private show(): void {
     const { session } = this;
-    if (!session || this.stale || !this.asked || !this.fresh || !this.due()) return;
+    if (!session || this.fault || !this.asked || !this.fresh || !this.due()) return;
     const shown = session.frame();
     const { layout, claim, data, hash } = shown;
     shown.free?.();
