@@ -69,18 +69,30 @@ function niceLog(low: number, high: number): [number, number] {
   const decades = Math.log10(high / low);
   if (decades < 1e-9) return [floorStep(low / 2), ceilStep(high * 2)];
   if (decades < 3) return [floorStep(low), ceilStep(high)];
-  return [10 ** Math.floor(Math.log10(low) + 1e-9), 10 ** Math.ceil(Math.log10(high) - 1e-9)];
+  const [from, to] = [floorPower(low), floorPower(high)];
+  return [powerTen(from), powerTen(powerTen(to) >= high ? to : to + 1)];
+}
+
+/** A power of ten to the last bit, which `10 ** n` is not. */
+function powerTen(exponent: number): number {
+  return Number(`1e${exponent}`);
+}
+
+/** The exponent of the power of ten at or below. */
+function floorPower(value: number): number {
+  const guess = Math.floor(Math.log10(value));
+  if (powerTen(guess) > value) return guess - 1;
+  return powerTen(guess + 1) <= value ? guess + 1 : guess;
 }
 
 /** The nearest of 1, 2, 5, 10, … above. */
 function ceilStep(value: number): number {
-  const power = 10 ** Math.floor(Math.log10(value) + 1e-12);
-  const lead = value / power;
-  return power * (lead <= 1 + 1e-9 ? 1 : lead <= 2 + 1e-9 ? 2 : lead <= 5 + 1e-9 ? 5 : 10);
+  const power = powerTen(floorPower(value));
+  return [1, 2, 5, 10].map((lead) => lead * power).find((step) => step >= value) ?? value;
 }
 
+/** The nearest of 1, 2, 5, 10, … below. */
 function floorStep(value: number): number {
-  const power = 10 ** Math.floor(Math.log10(value) + 1e-12);
-  const lead = value / power;
-  return power * (lead >= 5 - 1e-9 ? 5 : lead >= 2 - 1e-9 ? 2 : 1);
+  const power = powerTen(floorPower(value));
+  return [5, 2, 1].map((lead) => lead * power).find((step) => step <= value) ?? value;
 }

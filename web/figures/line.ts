@@ -1,4 +1,5 @@
 import { DASHES, type MarkKind, nearestPoint, number, numbers, pointSpot, strokeOn } from './mark';
+import { Tracer } from './tracer';
 
 /** A line through the points, in their order. A point without a place (not positive on a log scale) breaks it. */
 export const line: MarkKind<'line'> = {
@@ -16,72 +17,19 @@ export const line: MarkKind<'line'> = {
     pen.strokeStyle = scene.color(mark);
     pen.lineWidth = scene.weight(mark);
     pen.lineJoin = 'round';
-    pen.lineCap = mark.dashed ? 'butt' : 'round';
+    pen.lineCap = 'butt';
     pen.setLineDash(mark.dashed ? DASHES : []);
     pen.beginPath();
-    // Within one pixel's column only the first, the lowest, the highest and the last point are drawn: the same picture
-    // with at most four points a pixel, however long the line.
-    let column = Number.NaN;
-    let [low, high, last] = [0, 0, 0];
-    let [lowAt, highAt, lastAt] = [0, 0, 0];
-    let open = false;
-    let held = false;
-    const flush = () => {
-      if (!held) return;
-      if (low !== high) {
-        if (lowAt < highAt) {
-          pen.lineTo(lowAt, low);
-          pen.lineTo(highAt, high);
-        } else {
-          pen.lineTo(highAt, high);
-          pen.lineTo(lowAt, low);
-        }
-      }
-      pen.lineTo(lastAt, last);
-      held = false;
-    };
-    const { left, width } = plane.box;
+    const tracer = new Tracer(pen);
     for (let i = 0; i < x.len; i++) {
-      const vx = data[x.from + i] as number;
-      const vy = data[y.from + i] as number;
+      const vx = data[x.from + i];
+      const vy = data[y.from + i];
       const px = plane.px(vx, vy);
       const py = plane.py(vx, vy);
-      if (!(px - px === 0) || !(py - py === 0)) {
-        flush();
-        open = false;
-        continue;
-      }
-      if (!open) {
-        pen.moveTo(px, py);
-        open = true;
-        column = Math.floor(px);
-        continue;
-      }
-      const here = Math.floor(px);
-      if (here !== column || px < left || px > left + width) {
-        flush();
-        pen.lineTo(px, py);
-        column = here;
-        continue;
-      }
-      if (!held) {
-        held = true;
-        low = high = last = py;
-        lowAt = highAt = lastAt = px;
-        continue;
-      }
-      if (py < low) {
-        low = py;
-        lowAt = px;
-      }
-      if (py > high) {
-        high = py;
-        highAt = px;
-      }
-      last = py;
-      lastAt = px;
+      if (Number.isFinite(px) && Number.isFinite(py)) tracer.point(px, py);
+      else tracer.end();
     }
-    flush();
+    tracer.end();
     strokeOn(pen, scene);
     pen.setLineDash([]);
     // A line of one point is still to be seen.

@@ -80,19 +80,20 @@ export class Picture {
   constructor(readonly bare = false) {}
 
   show(layout: Layout, data: ArrayLike<number>): void {
-    if (layout.id !== this.layout?.id) this.reset();
+    if (layout.id !== this.layout?.id) {
+      this.reset();
+      this.remeasure();
+    }
     this.layout = layout;
     this.data = data;
   }
 
-  /** Forgets the ranges: what comes next is another run. */
+  /** Forgets the ranges: what comes next is another run. The panel keeps its size. */
   reset(): void {
     for (const side of ['x', 'y'] as const) {
       this.axes[side] = { gentle: new GentleDomain(), since: 0 };
     }
     this.families.clear();
-    this.gutter = 0;
-    this.shape = undefined;
   }
 
   /** Measures its words anew: another typeface has arrived. */
