@@ -38,7 +38,7 @@ export function pages(generated: string): Plugin {
           const own = head(paths.own, ['web/app/exhibit.css', 'web/app/exhibit.ts'], data);
           const framed = head(paths.framed, ['web/app/exhibit.css', 'frame.js', 'embed.js'], data);
           try {
-            const texts = { essay: essay(exhibit.essay), source: highlighter.rust(exhibit.source) };
+            const texts = { essay: essay(exhibit.essay), source: await highlighter.rust(exhibit.source) };
             write(exhibitPage(catalogue, exhibit, texts, own));
             write(embedPage(exhibit, texts, framed));
           } catch (error) {
