@@ -59,27 +59,27 @@ export function pages(generated: string): Plugin {
 
 /** The styles, scripts and data of a page. Names that are no source file are scripts at the root of the site. */
 function headOf(bundle: Rollup.OutputBundle, root: string, entries: string[], data?: string): Html {
-  const theme = emitted(bundle, 'web/app/theme.css');
-  const lines: Html[] = [
+  const scripts: Html[] = data ? [html`<script src="${root}${data}" defer></script>`] : [];
+  const styles = ['web/app/theme.css', ...entries.filter((entry) => entry.endsWith('.css'))];
+  for (const entry of entries.filter((entry) => !entry.endsWith('.css'))) {
+    if (entry.endsWith('.ts')) {
+      const file = emitted(bundle, entry);
+      for (const needed of imports(bundle, file))
+        scripts.push(html`<link rel="modulepreload" href="${root}${needed}">`);
+      scripts.push(html`<script type="module" src="${root}${file}"></script>`);
+    } else {
+      scripts.push(html`<script src="${root}${entry}" defer></script>`);
+    }
+  }
+  // The theme's script stops the parser until the styles are there, so what runs later is asked for before it.
+  const lines = [
     ...fonts(bundle).map(
       (font) => html`<link rel="preload" href="${root}${font}" as="font" type="font/woff2" crossorigin>`,
     ),
-    html`<link rel="stylesheet" href="${root}${theme}">`,
+    ...scripts,
+    ...styles.map((style) => html`<link rel="stylesheet" href="${root}${emitted(bundle, style)}">`),
     html`<script src="${root}theme.js"></script>`,
   ];
-  if (data) lines.push(html`<script src="${root}${data}" defer></script>`);
-  for (const entry of entries) {
-    if (entry.endsWith('.css')) {
-      lines.push(html`<link rel="stylesheet" href="${root}${emitted(bundle, entry)}">`);
-    } else if (entry.endsWith('.ts')) {
-      const file = emitted(bundle, entry);
-      for (const needed of imports(bundle, file))
-        lines.push(html`<link rel="modulepreload" href="${root}${needed}">`);
-      lines.push(html`<script type="module" src="${root}${file}"></script>`);
-    } else {
-      lines.push(html`<script src="${root}${entry}" defer></script>`);
-    }
-  }
   return html`${lines.map((line) => html`${line}\n`)}`;
 }
 
