@@ -26,6 +26,8 @@ type Side = 'x' | 'y';
 
 const TALLEST = 520;
 const LOWEST = 220;
+/** Room for tick labels that most runs never outgrow. */
+const USUAL_GUTTER = 48;
 /** How long an axis takes to move to a new range, in milliseconds. */
 const MOVE = 240;
 
@@ -245,7 +247,8 @@ export class Picture {
     };
     const margins = axesMargins(pen, layout, { x: guess('x'), y: guess('y') }, width, height);
     // The gutter for tick labels only grows, in steps, so that the data area stays where it is.
-    this.gutter = Math.max(this.gutter, Math.ceil(margins.left / 8) * 8);
+    const usual = layout.y && !layout.y.categories?.length && layout.aspect !== 'simplex' ? USUAL_GUTTER : 0;
+    this.gutter = Math.max(this.gutter, usual, Math.ceil(margins.left / 8) * 8);
     margins.left = this.gutter;
     margins.top += this.colorBars().length > 0 ? COLOR_BAR_HEIGHT : 0;
     return margins;
@@ -286,7 +289,14 @@ export class Picture {
     for (const mark of this.shown) {
       pen.save();
       pen.globalAlpha = mark.faint ? 0.38 : 1;
-      kindOf(mark)?.draw(pen, mark, scene);
+      const kind = kindOf(mark);
+      // Grids end where the axes do; only dots may reach beyond.
+      if (kind?.framed && !plane.simplex) {
+        pen.beginPath();
+        pen.rect(left, top, w, h);
+        pen.clip();
+      }
+      kind?.draw(pen, mark, scene);
       pen.restore();
     }
     pen.restore();
