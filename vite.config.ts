@@ -14,7 +14,9 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     rolldownOptions: {
+      checks: { pluginTimings: false },
       input: [
+        'web/app/fonts.css',
         'web/app/theme.css',
         'web/app/gallery.css',
         'web/app/exhibit.css',

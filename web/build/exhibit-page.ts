@@ -23,6 +23,7 @@ export function exhibitPage(catalogue: Catalogue, exhibit: Exhibit, texts: Texts
   const body = html`${masthead(root, trail)}
 <main id="main">
 ${titleLine(exhibit)}
+<h2 class="unseen">The exhibit</h2>
 <orrery-exhibit name="${exhibit.slug}" page></orrery-exhibit>
 <div class="reading">
 <article class="essay" data-part="essay">${texts.essay}</article>
@@ -42,6 +43,7 @@ export function embedPage(exhibit: Exhibit, texts: Texts, head: Html): Page {
   const path = `embed/${exhibit.slug}/index.html`;
   const body = html`<main id="main">
 <h1><a href="${rootFrom(path)}e/${exhibit.slug}/" target="_blank" rel="noopener">${exhibit.title}</a> <small>${exhibit.year}</small></h1>
+<h2 class="unseen">The exhibit</h2>
 <orrery-exhibit name="${exhibit.slug}" embed></orrery-exhibit>
 <article class="essay" data-part="essay">${texts.essay}</article>
 ${sourceOf(exhibit, texts.source)}
@@ -57,12 +59,17 @@ function described(exhibit: Exhibit): Pick<Page, 'title' | 'description'> {
 }
 
 function titleLine(exhibit: Exhibit): Html {
-  return html`<div class="title"><h1>${exhibit.title}</h1><p>${exhibit.year} · <a href="${arxivSearch(exhibit.title)}" rel="noopener">Find it on arXiv</a></p></div>`;
+  return html`<div class="title"><h1>${exhibit.title}</h1><p>${paper(exhibit)}</p></div>`;
+}
+
+function paper(exhibit: Exhibit): Html {
+  return html`${exhibit.year} · <a href="${arxivSearch(exhibit.title)}" rel="noopener">Find it on arXiv</a>`;
 }
 
 function facts(exhibit: Exhibit, wing: string): Html {
   const row = (term: string, detail: Html | string) => html`<dt>${term}</dt><dd>${detail}</dd>`;
   return html`<dl class="facts">${[
+    row('The paper', paper(exhibit)),
     row('The claim', sentence(exhibit.claim)),
     row('What runs', exhibit.contenders.map((contender) => contender.label).join(', ')),
     row('Wing', wing),

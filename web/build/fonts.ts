@@ -1,5 +1,6 @@
 import subsetFont from 'subset-font';
 import type { Plugin } from 'vite';
+import { remembered } from './cache.ts';
 
 /** The weights in use; see theme.css. */
 const WEIGHTS = { wght: { min: 400, max: 600 } };
@@ -16,7 +17,9 @@ export function fonts(): Plugin {
         if (file.type !== 'asset' || !name.endsWith('.woff2')) continue;
         const letters = name.includes('greek') ? range(0x370, 0x3ff) : LATIN;
         const options = { targetFormat: 'woff2', variationAxes: WEIGHTS, keepFeatures: FEATURES } as const;
-        file.source = await subsetFont(Buffer.from(file.source), letters, options);
+        const font = Buffer.from(file.source);
+        const inputs = [font, letters, JSON.stringify(options)];
+        file.source = await remembered(inputs, () => subsetFont(font, letters, options));
       }
     },
   };

@@ -10,13 +10,17 @@ export function math(tex: string, display: boolean): string {
   });
   // Only the <math> element is kept: the wrapper, and the source beside the formula, would be weight without use.
   const element = /<math[\s\S]*<\/math>/.exec(markup)?.[0] ?? '';
-  return element
-    .replace(/<annotation[\s\S]*?<\/annotation>/g, '')
-    .replace(/<\/?semantics>/g, '')
-    .replace(/ style="[^"]*"/g, '')
-    .replace(/<(m[ion]) mathvariant="([a-z-]+)">([^<]*)</g, (whole, tag, variant, text) =>
-      variant in ALPHABETS ? `<${tag}${plain(text)}>${inAlphabet(text, variant)}<` : whole,
-    );
+  return (
+    element
+      .replace(/<annotation[\s\S]*?<\/annotation>/g, '')
+      .replace(/<\/?semantics>/g, '')
+      // A wide formula scrolls, and so the keyboard must reach it.
+      .replace('display="block"', 'display="block" tabindex="0"')
+      .replace(/ style="[^"]*"/g, '')
+      .replace(/<(m[ion]) mathvariant="([a-z-]+)">([^<]*)</g, (whole, tag, variant, text) =>
+        variant in ALPHABETS ? `<${tag}${plain(text)}>${inAlphabet(text, variant)}<` : whole,
+      )
+  );
 }
 
 /** A single letter leans unless told not to, and an alphabet's own letters must not. */

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Catalogue, type Exhibit } from './catalogue.ts';
 import { essay } from './essay.ts';
-import { embedPage, exhibitPage } from './exhibit-page.ts';
+import { embedPage, exhibitPage, type Texts } from './exhibit-page.ts';
 import { galleryPage } from './gallery-page.ts';
-import { html } from './html.ts';
+import { type Html, html } from './html.ts';
 import { missingPage, teachPage } from './plain-pages.ts';
 import { fillShell, type Page, rootFrom } from './shell.ts';
 import { Highlighter } from './source.ts';
@@ -36,7 +36,7 @@ function exhibit(slug: string, wing: string): Exhibit {
 describe('the pages', () => {
   let folder: string;
   let catalogue: Catalogue;
-  let highlighter: Highlighter;
+  let source: Html;
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'orrery-pages-'));
@@ -50,13 +50,13 @@ describe('the pages', () => {
     for (const each of exhibits)
       writeFileSync(join(folder, 'exhibit', `${each.slug}.json`), JSON.stringify(each));
     catalogue = new Catalogue(folder);
-    highlighter = await Highlighter.load();
+    source = await (await Highlighter.load()).rust(exhibits[0].source);
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  const textsOf = (slug: string) => {
-    const { essay: markup, source } = catalogue.exhibit(slug);
-    return { essay: essay(markup), source: highlighter.rust(source) };
+  const textsOf = (slug: string): Texts => {
+    const { essay: markup } = catalogue.exhibit(slug);
+    return { essay: essay(markup), source };
   };
 
   const all = (): Page[] => [

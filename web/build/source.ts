@@ -1,5 +1,6 @@
 import { createHighlighterCore, type HighlighterCore } from 'shiki/core';
 import { createOnigurumaEngine } from 'shiki/engine/oniguruma';
+import { remembered } from './cache.ts';
 import { escapeText, Html } from './html.ts';
 
 /**
@@ -40,7 +41,14 @@ export class Highlighter {
   }
 
   /** `source` as spans with classes. */
-  rust(source: string): Html {
+  async rust(source: string): Promise<Html> {
+    const markup = await remembered([JSON.stringify(KINDS), String(this.spans), source], () =>
+      Buffer.from(this.spans(source)),
+    );
+    return new Html(markup.toString());
+  }
+
+  private spans(source: string): string {
     const lines = this.shiki.codeToTokensBase(source.trimEnd(), { lang: 'rust', theme: 'kinds' });
     const markup = lines.map((tokens) => {
       let line = '';
@@ -55,8 +63,6 @@ export class Highlighter {
       }
       return line + (open && '</span>');
     });
-    return new Html(
-      `<pre class="source" tabindex="0" aria-label="Source"><code>${markup.join('\n')}\n</code></pre>`,
-    );
+    return `<pre class="source" tabindex="0" aria-label="Source"><code>${markup.join('\n')}\n</code></pre>`;
   }
 }
