@@ -4,4 +4,4 @@ pub use nalgebra::{Complex, DMatrix, DVector};
 
 mod matmul;
 
-pub use matmul::matmul_f32;
+pub use matmul::{Real, View, matmul, matmul_add};
