@@ -48,6 +48,16 @@ impl<'a, T> View<'a, T> {
         View::by_rows(entries, columns, rows).t()
     }
 
+    /// Rows of the matrix.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Columns of the matrix.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
     /// The transpose; nothing moves.
     pub fn t(self) -> Self {
         let Self { entries, rows, columns, row_stride, column_stride } = self;
