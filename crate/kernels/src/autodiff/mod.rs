@@ -272,8 +272,10 @@ mod tests {
     /// A scalar function of several matrices, to be checked.
     type Function = fn(&mut Graph<f64>, &[Node]) -> Node;
 
+    type Shapes = &'static [(usize, usize)];
+
     /// Every layer, each with the shapes of its parameters.
-    const FUNCTIONS: [(&str, &[(usize, usize)], Function); 9] = [
+    const FUNCTIONS: [(&str, Shapes, Function); 9] = [
         ("polynomial", &[(2, 3), (2, 3)], |g, p| {
             let difference = g.sub(p[0], p[1]);
             let product = g.mul(difference, p[0]);
