@@ -11,6 +11,7 @@ use orrery_core::session::Session;
 
 pub use js_sys;
 pub use wasm_bindgen;
+pub use wasm_bindgen_futures;
 
 use js_sys::Float64Array;
 use wasm_bindgen::prelude::*;
@@ -126,11 +127,11 @@ macro_rules! export {
             use $crate::wasm_bindgen::prelude::*;
 
             /// A running exhibit.
-            #[wasm_bindgen]
+            #[wasm_bindgen(wasm_bindgen = $crate::wasm_bindgen)]
             pub struct Session($crate::Browser);
 
             /// A moment of a run.
-            #[wasm_bindgen(getter_with_clone)]
+            #[wasm_bindgen(getter_with_clone, wasm_bindgen = $crate::wasm_bindgen)]
             pub struct Frame {
                 /// Descriptions of the figures, JSON.
                 pub layout: String,
@@ -142,7 +143,11 @@ macro_rules! export {
                 pub hash: String,
             }
 
-            #[wasm_bindgen]
+            #[wasm_bindgen(
+                wasm_bindgen = $crate::wasm_bindgen,
+                wasm_bindgen_futures = $crate::wasm_bindgen_futures,
+                js_sys = $crate::js_sys
+            )]
             impl Session {
                 /// Begins a run; throws the error as JSON text.
                 #[wasm_bindgen(constructor)]

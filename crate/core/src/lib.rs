@@ -33,9 +33,14 @@ pub mod prelude {
     pub use crate::control::{Choice, Controls, Curve, Formula, Image, Points, Set, Table, Text};
     pub use crate::error::{Error, Result};
     pub use crate::exhibit::{Card, Contender, Exhibit, Progress, Scenario};
-    pub use crate::figure::{Axis, Colors, Figures, Grid};
+    pub use crate::figure::{Axis, Colors, Figures, Grid, Ink, Scale, Symbol};
     pub use crate::series::Series;
     pub use rand::seq::SliceRandom;
     pub use rand::{RngExt, SeedableRng};
     pub use rand_distr::StandardNormal;
 }
+
+// The exhibit in the README must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,5 +1,12 @@
 //! Numerics that several exhibits share, one module a field.
 
 pub mod autodiff;
+pub mod expression;
+pub mod fft;
+pub mod legendre;
 pub mod linalg;
 pub mod math;
+pub mod ode;
+pub mod optim;
+pub mod ssm;
+pub mod transport;

@@ -11,6 +11,9 @@ pub use libm::{
 /// π.
 pub const PI: f64 = std::f64::consts::PI;
 
+/// Euler's number.
+pub const E: f64 = std::f64::consts::E;
+
 /// 2π.
 pub const TAU: f64 = std::f64::consts::TAU;
 

@@ -2,6 +2,7 @@
 
 orrery_core::wing! {
     "dynamics", "Dynamical systems";
+    koopman_liar_detector::KoopmanLiarDetector,
 }
 
 orrery_browser::export!(crate::WING);

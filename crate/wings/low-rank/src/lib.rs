@@ -2,6 +2,7 @@
 
 orrery_core::wing! {
     "low-rank", "Low-rank learning";
+    overparam_sensing_curse::OverparamSensingCurse,
 }
 
 orrery_browser::export!(crate::WING);

@@ -2,6 +2,7 @@
 
 orrery_core::wing! {
     "optimizers", "Optimizers";
+    lion_lyapunov::LionLyapunov,
 }
 
 orrery_browser::export!(crate::WING);

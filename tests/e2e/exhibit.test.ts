@@ -1,0 +1,154 @@
+/** Every exhibit on its own page. */
+import { describe, expect, test } from 'vitest';
+import { encode } from '../../web/runtime/link.ts';
+import type { Settings, Spec, Value } from '../../web/runtime/specs.ts';
+import { barriers } from './axe.ts';
+import { chosen, live, native } from './exhibits.ts';
+import { longestTask, longestTaskAlone } from './long-tasks.ts';
+import { address, alerts, running, seek, shown, visit, withExhibit } from './visit.ts';
+
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+describe.concurrent.each(chosen)('$slug', ({ slug, verdict }) => {
+  const { specs, scenarios } = live(slug);
+  const [standard, ...others] = native(slug);
+  const link = async (settings: Settings, step?: number) =>
+    address(`e/${slug}/${await encode(specs, { settings, seed: 0, step })}`);
+
+  test('comes to life, and gives the frames of the native run', async () => {
+    const { page, complaints, close } = await visit(await link(standard.settings));
+    await running(page);
+    for (const { settings, step, hash } of [standard, ...others]) {
+      await withExhibit(page, (exhibit, settings) => Object.assign(exhibit, { settings }), settings);
+      expect(await seek(page, step)).toMatchObject({ step, hash });
+    }
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
+  test('is played by keyboard, without a long task', async () => {
+    const { page, complaints, close } = await visit(address(`e/${slug}/`));
+    await running(page);
+    await page.keyboard.press(' ');
+    await expect.poll(() => page.getByRole('button', { name: 'Play', exact: true }).count()).toBe(1);
+    await page.keyboard.press('r');
+    await expect.poll(async () => (await shown(page)).step).toBe(0);
+    await page.keyboard.press('.');
+    await expect.poll(async () => (await shown(page)).step).toBe(1);
+    await pause(100);
+    expect((await shown(page)).step).toBe(1);
+
+    const play = async () => {
+      await page.keyboard.press('r');
+      await expect.poll(async () => (await shown(page)).step).toBe(0);
+      await page.keyboard.press(' ');
+      await running(page);
+      await pause(700);
+    };
+    const byTheClock = await longestTask(page, play);
+    if (byTheClock > 50) expect(await longestTaskAlone(page, play), 'the longest task').toBeLessThanOrEqual(50);
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
+  test('opens from a link at the frame where it was made', async () => {
+    const other = others.findLast(({ settings }) => Object.keys(settings).length > 0) ?? standard;
+    const { page, complaints, close } = await visit(await link(other.settings, other.step));
+    await expect.poll(() => shown(page)).toMatchObject({ step: other.step, hash: other.hash });
+    const made = await withExhibit(page, (exhibit) => exhibit.linkHere(), undefined);
+    expect(made).toBe(page.url());
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
+  test('meets a broken link with notices', async () => {
+    const broken = specs.map(({ name }) => `${name}=%00*`).join('&');
+    const { page, complaints, close } = await visit(
+      address(`e/${slug}/?${broken}&nonsense=1&seed=-3&step=x#curve=____&other=AAAA`),
+    );
+    await running(page);
+    expect(await page.locator('orrery-exhibit .notice').count()).toBeGreaterThan(2);
+    expect((await alerts(page)).filter((text) => text.includes('has stopped'))).toEqual([]);
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
+  test('runs, or says why not, at both ends of every control', async () => {
+    const { page, complaints, close } = await visit(address(`e/${slug}/`));
+    await running(page);
+    for (const settings of specs.flatMap(ends)) {
+      const said = await withExhibit(
+        page,
+        async (exhibit, settings) => {
+          exhibit.settings = settings;
+          exhibit.pause();
+          await exhibit.seek(2);
+          await exhibit.updateComplete;
+          const alerts = [...(exhibit.shadowRoot?.querySelectorAll('[role=alert]') ?? [])];
+          return { step: exhibit.currentStep, stopped: alerts.map((alert) => alert.textContent ?? '') };
+        },
+        settings,
+      );
+      const stopped = said.stopped.filter((text) => text.includes('has stopped'));
+      expect(stopped, JSON.stringify(settings)).toEqual([]);
+    }
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
+  test('keeps nobody out', async () => {
+    const { page, close } = await visit(address(`e/${slug}/`));
+    await running(page);
+    await seek(page, 1);
+    expect(await barriers(page)).toEqual([]);
+    await close();
+  });
+
+  test.runIf(process.env.ORRERY_FULL)('reaches its verdict', async () => {
+    const { page, complaints, close } = await visit(await link(scenarios[0].settings));
+    await running(page, 0);
+    const start = performance.now();
+    const end = await seek(page, Number.MAX_SAFE_INTEGER);
+    const seconds = (performance.now() - start) / 1000;
+    expect(end.verdict).toBe(verdict);
+    expect(end.verdict).toBe(scenarios[0].expect);
+    expect(seconds, 'seconds to the verdict').toBeLessThanOrEqual(10);
+    expect(complaints).toEqual([]);
+    await close();
+  });
+});
+
+/** Settings that put one control to an end of what it takes, the others at their defaults. */
+function ends(spec: Spec): Settings[] {
+  const at = (...values: Value[]) => values.map((value) => ({ [spec.name]: value }));
+  switch (spec.kind) {
+    case 'number':
+    case 'integer':
+      return at(spec.min, spec.max);
+    case 'toggle':
+      return at(true, false);
+    case 'choice':
+      return at(...spec.options.map(([name]) => name));
+    case 'set':
+      return at([], ...spec.options.map(([name]) => [name]));
+    case 'points': {
+      const [[left, right], [bottom, top]] = spec.domain;
+      const all = (x: number, y: number) => Array.from({ length: Math.max(1, spec.min) }, () => [x, y] as [number, number]);
+      return at(all(left, bottom), all(right, top));
+    }
+    case 'curve': {
+      const [low, high] = spec.range;
+      return at(...[low, high].map((value) => Array.from({ length: spec.samples }, () => value)));
+    }
+    case 'formula':
+      return at('', '(', '0', '1/0', spec.variables.join('*'), ...spec.examples.map(([, formula]) => formula));
+    case 'text':
+      return at('', 'x'.repeat(spec.max));
+    case 'image': {
+      const { max_width: width, max_height: height } = spec;
+      return at(...[0, 1].map((grey) => ({ width, height, pixels: Array.from({ length: width * height }, () => grey) })));
+    }
+    case 'table':
+      return at({ columns: ['a', 'b'].slice(0, spec.max_columns), rows: [] });
+  }
+}

@@ -1,0 +1,31 @@
+//! The site: WebAssembly, the manifest that the native run writes, and the pages made of both.
+
+use crate::project::{Project, Wing, run};
+use crate::{tools, wasm};
+use anyhow::Result;
+use std::process::Command;
+
+/// Makes `dist/`, compiling `wings` anew and taking the other wings as they were built last.
+pub fn build(project: &Project, wings: &[&Wing]) -> Result<()> {
+    tools::for_building(project)?;
+    wasm::build(project, wings)?;
+    manifest(project)?;
+    pages(project)
+}
+
+/// Runs every default scenario natively and writes what the pages are made of.
+fn manifest(project: &Project) -> Result<()> {
+    orrery(project, |command| command.args(["manifest", "--out", "web/generated"]))
+}
+
+/// Runs the command line of the exhibits.
+pub fn orrery(project: &Project, arguments: impl FnOnce(&mut Command) -> &mut Command) -> Result<()> {
+    let mut cargo = project.cargo();
+    cargo.args(["run", "--quiet", "--release", "--package", "orrery-cli", "--"]);
+    run(arguments(&mut cargo))
+}
+
+/// Bundles and prerenders the pages.
+pub fn pages(project: &Project) -> Result<()> {
+    run(project.command("npm").args(["run", "--silent", "site"]))
+}
