@@ -51,6 +51,13 @@ export class OrreryFigure extends LitElement {
     if (this.clientWidth !== this.width) this.paint();
   });
 
+  /** A typeface has arrived: words have other widths. */
+  private readonly lettered = () => {
+    forgetWidths();
+    this.picture.remeasure();
+    this.paint();
+  };
+
   constructor() {
     super();
     this.stage.className = 'stage';
@@ -102,17 +109,15 @@ export class OrreryFigure extends LitElement {
     this.unwatch = watchTheme(changed);
     changed();
     this.sized.observe(this);
-    document.fonts?.ready.then(() => {
-      forgetWidths();
-      this.picture.remeasure();
-      this.paint();
-    });
+    document.fonts?.addEventListener('loadingdone', this.lettered);
+    document.fonts?.ready.then(this.lettered);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.unwatch?.();
     this.sized.disconnect();
+    document.fonts?.removeEventListener('loadingdone', this.lettered);
     cancelAnimationFrame(this.awaited);
     this.awaited = 0;
   }

@@ -3,7 +3,7 @@ import { transformOf } from './ruler';
 import type { ScaleKind } from './types';
 
 /** Room left beyond the data when an end has to move, as a part of what is shown: fewer moves while a run fills it. */
-const ROOM = 0.25;
+const ROOM = 0.35;
 /** Below this part of the axis in use, it shrinks. */
 const USED = 0.6;
 

@@ -26,6 +26,8 @@ type Side = 'x' | 'y';
 
 const TALLEST = 520;
 const LOWEST = 220;
+/** Room for tick labels that most runs never outgrow. */
+const USUAL_GUTTER = 48;
 /** How long an axis takes to move to a new range, in milliseconds. */
 const MOVE = 240;
 
@@ -245,7 +247,8 @@ export class Picture {
     };
     const margins = axesMargins(pen, layout, { x: guess('x'), y: guess('y') }, width, height);
     // The gutter for tick labels only grows, in steps, so that the data area stays where it is.
-    this.gutter = Math.max(this.gutter, Math.ceil(margins.left / 8) * 8);
+    const usual = layout.y && !layout.y.categories?.length && layout.aspect !== 'simplex' ? USUAL_GUTTER : 0;
+    this.gutter = Math.max(this.gutter, usual, Math.ceil(margins.left / 8) * 8);
     margins.left = this.gutter;
     margins.top += this.colorBars().length > 0 ? COLOR_BAR_HEIGHT : 0;
     return margins;
