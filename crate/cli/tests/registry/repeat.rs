@@ -1,6 +1,6 @@
 //! The same seed and controls give the same frame: in another run, after seeking, and after live controls were moved.
 
-use crate::settings::{ends, samples};
+use crate::settings::{ends, needed, samples};
 use crate::watched::Watched;
 use crate::{Verdict, seeds};
 use orrery_core::control::Settings;
