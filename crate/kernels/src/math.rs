@@ -3,6 +3,9 @@
 //! The platform's `f64::exp` and its kin differ between machines; these are `libm`'s, compiled like any other code.
 //! `sqrt`, `abs`, `floor` and the four operations are exact everywhere and need no wrapper.
 
+mod exponential;
+
+pub use exponential::exp_wide;
 pub use libm::{
     acos, acosh, asin, asinh, atan, atan2, atanh, cbrt, cos, cosh, erf, erfc, exp, exp2, expm1, hypot, lgamma, log,
     log1p, log2, log10, pow, sin, sincos, sinh, tan, tanh, tgamma,

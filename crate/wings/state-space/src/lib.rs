@@ -2,6 +2,7 @@
 
 orrery_core::wing! {
     "state-space", "State-space models";
+    hippo_warped_legendre::HippoWarpedLegendre,
 }
 
 orrery_browser::export!(crate::WING);

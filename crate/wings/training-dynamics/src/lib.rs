@@ -2,6 +2,7 @@
 
 orrery_core::wing! {
     "training-dynamics", "Training dynamics";
+    grokking_energy_peaks::GrokkingEnergyPeaks,
 }
 
 orrery_browser::export!(crate::WING);

@@ -1,0 +1,92 @@
+//! Sparse matrices by compressed rows.
+
+/// A sparse matrix: of each row, the columns of its entries and their values.
+#[derive(Clone, Debug)]
+pub struct Sparse {
+    columns: usize,
+    /// Where each row begins in `at` and `values`, and where the last ends.
+    starts: Vec<u32>,
+    at: Vec<u32>,
+    values: Vec<f64>,
+}
+
+impl Sparse {
+    /// The entries of a row-major dense matrix that are at least `threshold` and positive, the first `most` of them.
+    pub fn of_large(dense: &[f64], columns: usize, threshold: f64, most: usize) -> Self {
+        let mut sparse = Self { columns, starts: vec![0], at: Vec::new(), values: Vec::new() };
+        for row in dense.chunks_exact(columns.max(1)) {
+            for (column, &value) in row.iter().enumerate() {
+                if value >= threshold && value > 0.0 && sparse.values.len() < most {
+                    sparse.at.push(column as u32);
+                    sparse.values.push(value);
+                }
+            }
+            sparse.starts.push(sparse.values.len() as u32);
+        }
+        sparse
+    }
+
+    /// Rows.
+    pub fn rows(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// Stored entries.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether nothing is stored.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Every entry as row, column, value, by rows.
+    pub fn entries(&self) -> impl Iterator<Item = (usize, usize, f64)> + '_ {
+        let row = |i: usize| self.starts[i] as usize..self.starts[i + 1] as usize;
+        (0..self.rows()).flat_map(move |i| row(i).map(move |k| (i, self.at[k] as usize, self.values[k])))
+    }
+
+    /// Adds `A y` to `out` and `Aᵀ x` to `transposed`, in one pass.
+    pub fn add_both(&self, x: &[f64], y: &[f64], out: &mut [f64], transposed: &mut [f64]) {
+        debug_assert_eq!(y.len(), self.columns);
+        for (i, ends) in self.starts.windows(2).enumerate() {
+            let row = ends[0] as usize..ends[1] as usize;
+            let mut sum = 0.0;
+            for (&j, &value) in self.at[row.clone()].iter().zip(&self.values[row]) {
+                sum += value * y[j as usize];
+                transposed[j as usize] += value * x[i];
+            }
+            out[i] += sum;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn it_multiplies_as_the_dense_matrix_does(
+            (rows, columns) in (1_usize..8, 1_usize..8), numbers in prop::collection::vec(0_u8..9, 64), threshold in 0_u8..9,
+        ) {
+            let dense: Vec<f64> = numbers[..rows * columns].iter().map(|n| f64::from(*n)).collect();
+            let threshold = f64::from(threshold);
+            let sparse = Sparse::of_large(&dense, columns, threshold, usize::MAX);
+            let x: Vec<f64> = (0..rows).map(|i| f64::from(i as u32) - 2.0).collect();
+            let y: Vec<f64> = (0..columns).map(|j| 3.0 - f64::from(j as u32)).collect();
+            let (mut out, mut transposed) = (vec![0.0; rows], vec![0.0; columns]);
+            sparse.add_both(&x, &y, &mut out, &mut transposed);
+            let kept = |i: usize, j: usize| { let v = dense[i * columns + j]; if v >= threshold { v } else { 0.0 } };
+            for i in 0..rows {
+                prop_assert_eq!(out[i], (0..columns).map(|j| kept(i, j) * y[j]).sum::<f64>());
+            }
+            for j in 0..columns {
+                prop_assert_eq!(transposed[j], (0..rows).map(|i| kept(i, j) * x[i]).sum::<f64>());
+            }
+            prop_assert!(sparse.entries().all(|(i, j, v)| v == kept(i, j)));
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Optimisers that several exhibits train with.
+
+mod adam;
+
+pub use adam::Adam;
