@@ -2,6 +2,7 @@
 
 orrery_core::wing! {
     "transport", "Optimal transport";
+    sinkhorn_newton_sparse::SinkhornNewtonSparse,
 }
 
 orrery_browser::export!(crate::WING);
