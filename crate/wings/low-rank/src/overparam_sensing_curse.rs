@@ -20,6 +20,10 @@
 //! over the second half of the asymmetric run, and its rate at six values of $\alpha$ (the sweep that follows the
 //! 8,000 iterations); the iteration at which the squared error passes $10^{-20}$.
 //!
+//! **Found here.** The gain of rebalancing is certain only for small $\alpha$: at $n=16$ the least superfluous singular
+//! value of $F$ is a matter of luck, and at $\alpha=0.5$ the asymmetric run needs two to five times as long, or less. The
+//! claim therefore ends at $0.4$. Above $0.7$ the rate no longer grows for every seed: too much imbalance is slow as well.
+//!
 //! **Scaled down.** $n=16$, Gaussian $A_i$; one step on the scrubber is ten iterations. The population option is the
 //! limit $m\to\infty$, where $D=\hat M-M^*$, at $n=100$. All contenders share the measurements; the symmetric ones use the
 //! symmetric part of $D$, which is the gradient along symmetric matrices.
@@ -484,9 +488,15 @@ impl Exhibit for OverparamSensingCurse {
     fn claim(&self) -> Claim {
         let (open, sweeping) = self.open();
         let symmetric = self.run(Form::Symmetric);
-        let slope = symmetric.log_log(1000.0).filter(|_| !open || symmetric.state != State::Running);
         let asymmetric = self.run(Form::Asymmetric);
-        let line = asymmetric.log_linear().filter(|_| !open || asymmetric.state != State::Running);
+        // A run that ended before there was a line to fit has none: NaN, which no bound admits.
+        let fitted = |run: &Descent, fit: Option<f64>| (!open || run.state != State::Running).then_some(fit.unwrap_or(f64::NAN));
+        let slope = fitted(symmetric, symmetric.log_log(1000.0).map(|fit| fit.slope));
+        let line = fitted(asymmetric, asymmetric.log_linear().map(|fit| fit.explained));
+        let told = |run: &Descent, text: &str| match run.state {
+            State::Diverged(iteration) => format!("{text} But it diverged at iteration {iteration}."),
+            _ => text.to_owned(),
+        };
         let begun = self.swept > 0;
         let mut rates = rates(&self.sweep, Form::Asymmetric);
         rates.retain(|[alpha, _]| *alpha <= SMALL);
@@ -504,16 +514,22 @@ impl Exhibit for OverparamSensingCurse {
         let share = self.pairs(SMALL).map(share).fold(0.0, f64::max);
         Claim::new(vec![
             Clause::within(
-                "With k columns the squared error of the symmetric run falls like T to the power {value} up to T = 8000 \
-                 (a crawl: {low} to {high}).",
-                slope.map(|fit| fit.slope),
+                told(
+                    symmetric,
+                    "With k columns the squared error of the symmetric run falls like T to the power {value} up to T = 8000 \
+                     (a crawl: {low} to {high}).",
+                ),
+                slope,
                 -2.3,
                 -1.7,
             ),
             Clause::at_least(
-                "The asymmetric run is a straight line on log-linear axes: R² = {value} over its second half, at least \
-                 {low}.",
-                line.map(|fit| fit.explained),
+                told(
+                    asymmetric,
+                    "The asymmetric run is a straight line on log-linear axes: R² = {value} over its second half, at least \
+                     {low}.",
+                ),
+                line,
                 0.98,
             ),
             Clause::at_least(
@@ -682,6 +698,86 @@ impl OverparamSensingCurse {
                 let ring = figure.dot([run.alpha], [rate]).of(form.contender());
                 ring.symbol(orrery_core::figure::Symbol::Ring).radius(7.0);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings { measurements: 90, ..Settings::default() }
+    }
+
+    #[test]
+    fn one_pass_over_the_gram_matrix_measures_four_matrices() {
+        let rng = &mut Rng::seed_from_u64(3);
+        let (size, m) = (12, 7);
+        let again = &mut rng.clone();
+        let gram = gram(size, m, rng);
+        let measurements = DMatrix::from_fn(size, m, |_, _| again.sample::<f64, _>(StandardNormal) / (m as f64).sqrt());
+        let errors = gaussian(size, LANES, 1.0, again);
+        let lanes: Vec<[f64; LANES]> = errors.row_iter().map(|row| std::array::from_fn(|lane| row[lane])).collect();
+        let expected = &measurements * (measurements.transpose() * &errors);
+        for (row, field) in apply_gram(&gram, &lanes).iter().enumerate() {
+            for (lane, value) in field.iter().enumerate() {
+                assert!((value - expected[(row, lane)]).abs() < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn rebalancing_keeps_the_product_and_sets_the_imbalance() {
+        let rng = &mut Rng::seed_from_u64(5);
+        let (f, g) = (gaussian(16, 4, 0.3, rng), gaussian(16, 4, 0.3, rng));
+        let mut run = Descent::new(Form::Rebalanced, 0.7, &f, &g);
+        let before = run.product();
+        run.rebalance(1.3);
+        assert!((run.product() - before).amax() < 1e-14);
+        assert!((run.f.tr_mul(&run.f) - DMatrix::identity(4, 4) * (1.3 * 1.3)).amax() < 1e-13);
+    }
+
+    /// In both parametrisations a step goes down ½‖𝒜(M − M*)‖² along its gradient, which finite differences show.
+    #[test]
+    fn a_step_follows_the_gradient() {
+        let rng = &mut Rng::seed_from_u64(9);
+        let problem = Problem::new(&settings(), rng);
+        let (f, g) = (gaussian(16, 4, 0.3, rng), gaussian(16, 4, 0.3, rng));
+        let field = |run: &Descent| {
+            let error = run.product() - &problem.target;
+            let lanes: Vec<[f64; LANES]> = error.iter().map(|e| [*e, 0.0, 0.0, 0.0]).collect();
+            let d = apply_gram(problem.gram.as_ref().unwrap(), &lanes);
+            let d = DMatrix::from_iterator(16, 16, d.iter().map(|d| d[0]));
+            (0.5 * error.dot(&d), d)
+        };
+        for form in [Form::Symmetric, Form::Asymmetric] {
+            let run = Descent::new(form, 1.0, &f, &g);
+            let (loss, d) = field(&run);
+            let (mut stepped, eta) = (run.clone(), 1e-7);
+            stepped.descend(eta, &d);
+            // The loss falls by η times the squared gradient; the symmetric step is half of its gradient.
+            let squares = |a: &DMatrix<f64>, b: &DMatrix<f64>| (a - b).norm_squared() / (eta * eta);
+            let size = if form.is_symmetric() {
+                2.0 * squares(&stepped.f, &run.f)
+            } else {
+                squares(&stepped.f, &run.f) + squares(&stepped.g, &run.g)
+            };
+            assert!(((loss - field(&stepped).0) / eta / size - 1.0).abs() < 1e-4);
+        }
+    }
+
+    #[test]
+    fn the_population_step_is_the_one_with_d_formed() {
+        let rng = &mut Rng::seed_from_u64(11);
+        let settings = Settings { measurement: Measurement::Population, ..settings() };
+        let problem = Problem::new(&settings, rng);
+        let (f, g) = (gaussian(100, 3, 0.1, rng), gaussian(100, 3, 0.1, rng));
+        for form in [Form::Symmetric, Form::Asymmetric] {
+            let (mut implicit, mut formed) = (Descent::new(form, 1.0, &f, &g), Descent::new(form, 1.0, &f, &g));
+            implicit.descend_population(0.1, &problem);
+            formed.descend(0.1, &(formed.product() - &problem.target));
+            assert!((implicit.product() - formed.product()).amax() < 1e-14);
         }
     }
 }
