@@ -32,7 +32,7 @@ use std::rc::Rc;
 
 /// Iterations of the decoupled ascent, and the length of its step against the unit sphere.
 const CLIMB: usize = 400;
-const STRIDE: f64 = 0.5;
+const STRIDE: f64 = 0.03;
 
 /// Full-batch iterations of joint training, and its rates. Muon's steps are orthogonal matrices: larger.
 const TRAINING: usize = 600;
@@ -685,47 +685,52 @@ impl Trainer {
     }
 }
 
-/// The energy on the plane that two features span.
+/// The energy on the sphere of three features, seen from above the third.
 #[derive(Clone)]
 struct Landscape {
-    axes: [Vec<f64>; 2],
-    names: [String; 2],
+    axes: [Vec<f64>; 3],
+    names: [String; 3],
     rows: Rc<Vec<f64>>,
 }
 
 /// Half the side of the landscape: the unit circle fits.
-const REACH: f64 = 1.25;
+const REACH: f64 = 1.15;
 
 impl Landscape {
-    /// The first two representations that are not trivial, both halves of `w` along the first function of each.
+    /// Three representations, waves before signs; the trivial one comes last, and none is left out if there are fewer.
     fn new(group: &Group) -> Self {
-        let [first, second] = if group.irreps.len() > 3 { [group.irreps.len() - 1, group.irreps.len() - 2] } else { [1, 2] };
+        let mut order: Vec<usize> = (0..group.irreps.len()).collect();
+        order.sort_by_key(|index| (*index == 0, std::cmp::Reverse(group.irreps[*index].dimension), *index));
+        let chosen = [0, 1, 2].map(|place| order[place.min(order.len() - 1)]);
         let axis = |index: usize| {
-            let irrep = &group.irreps[index.min(group.irreps.len() - 1)];
-            // The entry of the representation at the top left: over both cosets, if there are two.
+            let irrep = &group.irreps[index];
+            // The representation's entry at the top left: a cosine, over both cosets if there are two.
             let mut f = irrep.basis[0].clone();
-            if irrep.dimension > 1 && irrep.basis.len() > 2 {
+            if irrep.basis.len() > 2 {
                 f.iter_mut().zip(&irrep.basis[1]).for_each(|(f, other)| *f += other);
             }
             let mut w = [f.clone(), f].concat();
             normalize(&mut w);
             w
         };
-        let name = |index: usize| group.irreps[index.min(group.irreps.len() - 1)].label.clone();
-        Self { axes: [axis(first), axis(second)], names: [name(first), name(second)], rows: Rc::default() }
+        let names = chosen.map(|index| group.irreps[index].label.clone());
+        Self { axes: chosen.map(axis), names, rows: Rc::default() }
     }
 
     fn is_done(&self) -> bool {
         self.rows.len() == CELLS * CELLS
     }
 
-    /// One row more.
+    /// One row more: `w = (x, y, √(1 - x² - y²))` in the three features, and beyond the rim the rim's value.
     fn step(&mut self, sample: &Sample, activation: Activation) {
         let at = |index: usize| REACH * ((2 * index + 1) as f64 / CELLS as f64 - 1.0);
-        let t = at(self.rows.len() / CELLS);
-        let [e1, e2] = &self.axes;
+        let y = at(self.rows.len() / CELLS);
+        let [e1, e2, e3] = &self.axes;
         let value = |column: usize| {
-            let w: Vec<f64> = e1.iter().zip(e2).map(|(e1, e2)| at(column) * e1 + t * e2).collect();
+            let x = at(column);
+            let up = (1.0 - x * x - y * y).max(0.0).sqrt();
+            let mut w: Vec<f64> = e1.iter().zip(e2).zip(e3).map(|((e1, e2), e3)| x * e1 + y * e2 + up * e3).collect();
+            normalize(&mut w);
             energy(sample, &w, activation)
         };
         let row: Vec<f64> = (0..CELLS).map(value).collect();
@@ -833,7 +838,7 @@ impl GrokkingEnergyPeaks {
 
     /// A slice of the readout; where one ends, the next run's begins.
     fn read(&mut self) {
-        let (n, k) = (self.group.order, self.settings.hidden_nodes);
+        let n = self.group.order;
         let Some(readout) = &mut self.readout else { return };
         let sample = match self.trainers.first() {
             Some(trainer) => &trainer.sample,
@@ -863,7 +868,6 @@ impl GrokkingEnergyPeaks {
                 self.open_readout((run + 1) % self.ascents.len());
             }
         }
-        debug_assert!(k > 0);
     }
 
     fn open_readout(&mut self, run: usize) {
@@ -927,16 +931,18 @@ impl GrokkingEnergyPeaks {
             "Share of pairs answered. I: the top layer fits random features. II: from when the shown pairs are known. III: from \
              when half of the nodes have most of their power in one feature."
         } else {
-            "Share of pairs answered by a ridge regression on the nodes as they are. I: before they move. II: they climb. III: from \
-             when half of them have most of their power in one feature; here they never interact."
+            "Share of pairs answered by a ridge regression on the nodes as they are. The frozen layer is stage I. II: the nodes \
+             climb. III: from when half of them have most of their power in one feature; here they never interact."
         };
         let mut lines = figures.figure("accuracy", "What the network knows", caption);
         lines.x(Axis::linear("iteration").domain(0.0, self.iterations() as f64));
         lines.y(Axis::linear("share of pairs known").domain(0.0, 1.05));
-        let fitted = self.pictured().map_or(Some(0), |trainer| trainer.fitted);
-        let starts = [Some(0), fitted, self.featured];
-        let names = ["I", "II", "III"];
-        let marks: Vec<_> = starts.iter().zip(names).filter_map(|(start, name)| start.map(|at| (at as f64, name))).collect();
+        let stages = match self.pictured() {
+            Some(trainer) => vec![("I", Some(0)), ("II", trainer.fitted), ("III", self.featured)],
+            None => vec![("II", Some(0)), ("III", self.featured)],
+        };
+        let marks: Vec<(f64, &str)> =
+            stages.into_iter().filter_map(|(name, start)| start.map(|at| (at as f64, name))).collect();
         lines.rule_x(marks.iter().map(|(at, _)| *at)).dashed();
         let places: Vec<[f64; 2]> = marks.iter().enumerate().map(|(i, (at, _))| [*at, 1.03 - 0.04 * i as f64]).collect();
         lines.text(&places, marks.iter().map(|(_, name)| *name)).ink(Ink::Muted);
@@ -1081,10 +1087,12 @@ impl Exhibit for GrokkingEnergyPeaks {
         let half = 0.5 * (self.iterations() / COLUMNS).max(1) as f64;
         purity.raster(Grid { values: &values, columns, x: [-half, until + half], y: ends.1 }, shades());
 
-        let caption = "The energy 𝓔 on the plane of two pure waves, with the pairs shown. On the unit circle, where the nodes \
-                       live, its peaks are the waves themselves, or not.";
+        let [first, second, third] = &self.landscape.names;
+        let caption = format!(
+            "The energy 𝓔 of the pairs shown, on the half sphere of three waves seen from above: {first} to the right, \
+             {second} upwards, {third} in the middle. With all pairs its peaks are the pure waves."
+        );
         let mut plane = figures.figure("landscape", "The landscape a node climbs", caption);
-        let [first, second] = &self.landscape.names;
         let ends = [-REACH, REACH];
         plane.equal();
         plane.x(Axis::linear(format!("along wave {first}")).domain(-REACH, REACH));
@@ -1095,12 +1103,12 @@ impl Exhibit for GrokkingEnergyPeaks {
             let grid = Grid { values: &values, columns: CELLS, x: ends, y: ends };
             let highest = values.iter().copied().fold(0.0, f64::max).max(1e-9);
             plane.raster(grid, Colors::sequential("energy").domain(0.0, highest));
-            let levels: Vec<f64> = (1..10).map(|i| highest * f64::from(i * i) / 100.0).collect();
+            let levels: Vec<f64> = (1..10).map(|i| highest * f64::from(i) / 10.0).collect();
             plane.contour(grid, &levels, None);
         }
         let circle = Roots::new(90);
         let turn = || (0..=90).map(|i| circle.at(i));
-        plane.line(turn().map(|z| z.re), turn().map(|z| z.im)).dashed().label("unit sphere");
+        plane.line(turn().map(|z| z.re), turn().map(|z| z.im)).dashed().label("rim");
 
         self.accuracy(figures);
 
@@ -1220,5 +1228,121 @@ impl Exhibit for GrokkingEnergyPeaks {
                 Settings { weight_decay: 1e-5, stage: Stage::JointAdam, ..grokking },
             ),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn groups() -> Vec<Group> {
+        [(5, false), (8, false), (23, false), (2, true), (3, true), (4, true), (11, true)]
+            .map(|(m, flips)| Group::new(m, flips))
+            .into()
+    }
+
+    #[test]
+    fn every_table_is_a_group_and_its_representations_hold_all_power() {
+        let mut rng = Rng::seed_from_u64(1);
+        for group in groups() {
+            let n = group.order;
+            let product = |a: usize, b: usize| group.table[a * n + b] as usize;
+            for a in 0..n {
+                let mut row: Vec<usize> = (0..n).map(|b| product(a, b)).collect();
+                row.sort_unstable();
+                assert!(row.into_iter().eq(0..n));
+                for (b, c) in (0..n * n).map(|index| (index / n, index % n)) {
+                    assert_eq!(product(product(a, b), c), product(a, product(b, c)));
+                }
+            }
+            let w: Vec<f64> = (0..2 * n).map(|_| rng.sample(StandardNormal)).collect();
+            assert!((group.shares(&w).iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        }
+    }
+
+    /// On the plane of the first two features the energy of all pairs at each axis is `|G|/2d`, and lower between.
+    #[test]
+    fn a_pure_feature_has_the_energy_of_its_peak() {
+        for group in groups() {
+            let all = Sample::draw(&group, 1.0, &mut Rng::seed_from_u64(0));
+            let landscape = Landscape::new(&group);
+            for axis in &landscape.axes {
+                let irrep = strongest(&group.shares(axis));
+                if irrep > 0 {
+                    let found = energy(&all, axis, Activation::Square);
+                    assert!((found - group.peak(irrep)).abs() < 1e-10, "{found} in a group of {}", group.order);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_climb_never_loses_height() {
+        let (group, mut rng) = (Group::new(11, false), Rng::seed_from_u64(2));
+        for fraction in [1.0, 0.5] {
+            let sample = Sample::draw(&group, fraction, &mut rng);
+            let mut ascent = Ascent::new(&group, sample, 4, &mut rng);
+            for _ in 0..100 {
+                ascent.measure(&group, Activation::Square);
+                let before = ascent.energy.clone();
+                (0..4).for_each(|node| ascent.climb(node, 22, Activation::Square));
+                ascent.measure(&group, Activation::Square);
+                assert!(ascent.energy.iter().zip(&before).all(|(now, before)| *now >= before - 1e-12));
+            }
+        }
+    }
+
+    /// `(M/2N) |Ỹ - F̃V|²`, straight from its definition.
+    fn loss(trainer: &Trainer, n: usize, activation: Activation) -> f64 {
+        let (k, shown) = (trainer.mean.len(), &trainer.sample.shown);
+        let rows: Vec<Vec<f64>> = shown
+            .iter()
+            .map(|example| {
+                let mut f = vec![0.0; k];
+                features(&trainer.w, *example, n, activation, &mut f);
+                f
+            })
+            .collect();
+        let mean = |node: usize| rows.iter().map(|f| f[node]).sum::<f64>() / rows.len() as f64;
+        let mean: Vec<f64> = (0..k).map(mean).collect();
+        let mut sum = 0.0;
+        for (f, [_, _, c]) in rows.iter().zip(shown.iter()) {
+            let mut logits = trainer.sample.prior.to_vec();
+            answer(f, &mean, &trainer.v, &mut logits);
+            logits[*c as usize] -= 1.0;
+            sum += logits.iter().map(|error| error * error).sum::<f64>();
+        }
+        0.5 * n as f64 / rows.len() as f64 * sum
+    }
+
+    #[test]
+    fn the_gradients_are_those_of_the_loss() {
+        let (group, mut rng) = (Group::new(3, true), Rng::seed_from_u64(3));
+        let (n, k) = (group.order, 5);
+        for activation in [Activation::Square, Activation::ReLU, Activation::QuadraticPlusLinear] {
+            let sample = Sample::draw(&group, 0.7, &mut rng);
+            let w: Vec<f64> = (0..2 * n * k).map(|_| rng.sample(StandardNormal)).collect();
+            let mut trainer = Trainer::new(&group, sample, w, k, 0.0, false);
+            trainer.v = (0..k * n).map(|_| rng.sample(StandardNormal)).collect();
+            trainer.begin(n, activation);
+            trainer.accumulate(0, trainer.sample.shown.len(), n, activation);
+            let h = 1e-6;
+            let slope = |change: &dyn Fn(&mut Trainer, f64)| {
+                let at = |h: f64| {
+                    let mut moved = trainer.clone();
+                    change(&mut moved, h);
+                    loss(&moved, n, activation)
+                };
+                (at(h) - at(-h)) / (2.0 * h)
+            };
+            for index in 0..trainer.w.len() {
+                let expected = slope(&|trainer, h| trainer.w[index] += h);
+                assert!((trainer.gradient_w[index] - expected).abs() < 1e-5 * (1.0 + expected.abs()));
+            }
+            for index in 0..trainer.v.len() {
+                let expected = slope(&|trainer, h| trainer.v[index] += h);
+                assert!((trainer.gradient_v[index] - expected).abs() < 1e-5 * (1.0 + expected.abs()));
+            }
+        }
     }
 }
