@@ -80,11 +80,11 @@ mod tests {
             let (mut out, mut transposed) = (vec![0.0; rows], vec![0.0; columns]);
             sparse.add_both(&x, &y, &mut out, &mut transposed);
             let kept = |i: usize, j: usize| { let v = dense[i * columns + j]; if v >= threshold { v } else { 0.0 } };
-            for i in 0..rows {
-                prop_assert_eq!(out[i], (0..columns).map(|j| kept(i, j) * y[j]).sum::<f64>());
+            for (i, out) in out.iter().enumerate() {
+                prop_assert_eq!(*out, (0..columns).map(|j| kept(i, j) * y[j]).sum::<f64>());
             }
-            for j in 0..columns {
-                prop_assert_eq!(transposed[j], (0..rows).map(|i| kept(i, j) * x[i]).sum::<f64>());
+            for (j, transposed) in transposed.iter().enumerate() {
+                prop_assert_eq!(*transposed, (0..rows).map(|i| kept(i, j) * x[i]).sum::<f64>());
             }
             prop_assert!(sparse.entries().all(|(i, j, v)| v == kept(i, j)));
         }

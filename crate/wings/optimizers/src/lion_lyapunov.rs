@@ -926,8 +926,8 @@ impl Exhibit for LionLyapunov {
         let large = fixed.dimension > 2;
         let (first, second) = if large { ("weight 1 of 200", "weight 2 of 200") } else { ("x", "y") };
 
-        let mut caption = "Lion ends where the wall meets the descent; AdamW, fed the same noisy gradients with the \
-                           same decay, goes its own way. Drag the start."
+        let mut caption = "Decay is a wall to Lion. AdamW gets the same noisy gradients and the same decay; projected \
+                           gradient descent is given the walls. Drag the start."
             .to_owned();
         for (name, track) in [("Lion", &self.lion_track), ("AdamW", &self.adamw_track)] {
             if let Some(t) = track.stopped {

@@ -1,7 +1,7 @@
 //! Entropic optimal transport moves masses $r$ onto masses $c$ at costs $c_{ij}$ by maximising the concave
 //! $$f(x,y)=-\tfrac1\eta\sum_{ij}e^{\eta(-c_{ij}+x_i+y_j)-1}+\langle r,x\rangle+\langle c,y\rangle .$$
 //! Sinkhorn's method does so one side at a time. At large $\eta$ the plan is sharp, close to true transport, and Sinkhorn
-//! crawls. Tang and seven co-authors see that the same sharpness is the cure: minus the Hessian,
+//! crawls. Tang and six co-authors see that the same sharpness is the cure: minus the Hessian,
 //! $$\eta\begin{pmatrix}\mathrm{diag}(P1)&P\\P^\top&\mathrm{diag}(P^\top1)\end{pmatrix},$$
 //! is the plan itself, and a sharp plan has few entries that matter. So: $N_1$ Sinkhorn iterations to come near, then
 //! Newton's method with only the $\lambda n^2$ largest entries of $P$ (the diagonals stay exact), solved by conjugate
@@ -21,7 +21,7 @@
 //!
 //! Here $\eta$ is folded into $u=\eta x$ and $v=\eta y$. An iteration of Sinkhorn takes each entry's exponential once.
 //! Seconds are modelled from counted operations, as no clock may enter a result. The full Newton system is solved by
-//! conjugate gradients too. At most 800 points a side; the paper goes further.
+//! conjugate gradients too.
 
 use orrery_core::prelude::*;
 use orrery_kernels::linalg::{ConjugateGradient, Sparse, kth_largest};
@@ -775,7 +775,7 @@ impl Exhibit for SinkhornNewtonSparse {
             Measure::Seconds => "modelled seconds",
         };
         let caption = "How far the marginals are from what they should be. At the upright rule the warm-up hands over to \
-                       Newton; Sinkhorn crawls on.";
+                       Newton; Sinkhorn goes on.";
         let mut violation = figures.figure("violation", "A crawl and a plunge", caption);
         violation.x(Axis::log(unit).or(Scale::Linear)).y(Axis::log("‖P1 − r‖₁ + ‖Pᵀ1 − c‖₁"));
         // The full Hessian last: dashed, where it hides the sparse one.
@@ -800,7 +800,7 @@ impl Exhibit for SinkhornNewtonSparse {
 
         let view = &self.sns.view;
         let (m, n) = (self.instance.from.len() as f64, self.instance.to.len() as f64);
-        let caption = "The plan, and on it the entries that the sparse Hessian keeps: few, and nearly all of the mass.";
+        let caption = "The plan, and on it the entries that the sparse Hessian keeps.";
         let mut plan = figures.figure("plan", "The transport plan", caption);
         plan.x(Axis::linear("column j").domain(0.0, n)).y(Axis::linear("row i").domain(0.0, m).reversed());
         if view.across > 0 {
@@ -873,24 +873,22 @@ impl Exhibit for SinkhornNewtonSparse {
             (sns.converged && theirs > 0.0).then(|| mine / theirs)
         };
         // Sinkhorn's count only grows: a share once small enough stays so.
-        let going = !(self.sinkhorn_record.converged || self.ended());
-        let decided = (self.sns.ended() || self.ended()) && !sns.converged;
-        let missed = |share: Option<f64>| if decided { Some(f64::INFINITY) } else { share };
+        let going = !(sinkhorn.converged || self.ended());
         Claim::new(vec![
             Clause::at_most("SNS brings the violation to {high}: it stands at {value}.", sns.violation, GOAL)
                 .fails_only_after(!(self.sns.ended() || self.ended())),
             Clause::at_most(
                 "It takes {value} of Sinkhorn's iterations, at most {high}.",
-                missed(ratio(Measure::Iterations)),
+                ratio(Measure::Iterations),
                 0.2,
             )
-            .fails_only_after(going && !decided),
+            .fails_only_after(going),
             Clause::at_most(
                 "Counted in operations, conjugate gradients included, it takes {value} of Sinkhorn's.",
-                missed(ratio(Measure::Flops)),
+                ratio(Measure::Flops),
                 1.0,
             )
-            .fails_only_after(going && !decided),
+            .fails_only_after(going),
         ])
     }
 
@@ -929,5 +927,102 @@ impl Exhibit for SinkhornNewtonSparse {
                 Setting { problem: Task::W1Densities, kept: 5.0, ..default },
             ),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use orrery_core::serde_json::Value;
+    use proptest::prelude::{prop, prop_assert, proptest};
+
+    fn numbers(value: &Value) -> Vec<f64> {
+        value.as_array().expect("a list").iter().map(|number| number.as_f64().expect("a number")).collect()
+    }
+
+    fn bare(problem: Entropic) -> Instance {
+        let (from, to) = (vec![[0.0; 2]; problem.r().len()], vec![[0.0; 2]; problem.c().len()]);
+        Instance { problem, from, to, anchors: Vec::new(), task: Task::Assignment }
+    }
+
+    /// The largest difference of plans, and of the potentials as $x_i+y_j=(u_i+v_j)/\eta$.
+    fn differences(problem: &Entropic, w: &[f64], case: &Value) -> (f64, f64) {
+        let eta = case["eta"].as_f64().expect("eta");
+        let (m, n) = (problem.r().len(), problem.c().len());
+        let (plan, u, v) = (numbers(&case["plan"]), numbers(&case["u"]), numbers(&case["v"]));
+        let (mut plans, mut potentials) = (0.0_f64, 0.0_f64);
+        let mut row = vec![0.0; n];
+        for i in 0..m {
+            problem.plan_row(i, w[i], &w[m..], &mut row);
+            for j in 0..n {
+                plans = plans.max((row[j] - plan[i * n + j]).abs());
+                // POT's plan is exp(log u + log v - ηc), without the 1.
+                potentials = potentials.max((w[i] + w[m + j] - 1.0 - u[i] - v[j]).abs() / eta);
+            }
+        }
+        (plans, potentials)
+    }
+
+    #[test]
+    fn all_three_find_the_plans_of_pot() {
+        let file = include_str!("../../../../tests/reference/sinkhorn.json");
+        let vectors: Value = orrery_core::serde_json::from_str(file).expect("stored vectors");
+        let cases = vectors["cases"].as_array().expect("cases");
+        assert_eq!(cases.len(), 4);
+        for case in cases {
+            let eta = case["eta"].as_f64().expect("eta");
+            let problem = Entropic::new(&numbers(&case["cost"]), eta, numbers(&case["r"]), numbers(&case["c"]));
+            let m = problem.r().len();
+            let mut sinkhorn = Sinkhorn::new(&problem);
+            while sinkhorn.advance(&problem, m).is_none_or(|violation| violation > 1e-13) {
+                assert!(sinkhorn.iterations() < 2_000_000);
+            }
+            let w = [&sinkhorn.u[..], &sinkhorn.v[..]].concat();
+            let (plans, potentials) = differences(&problem, &w, case);
+            println!("{}: Sinkhorn {plans:e} {potentials:e}", case["name"]);
+            assert!(plans < 1e-9 && potentials < 1e-9, "{}: {plans:e} {potentials:e}", case["name"]);
+
+            let instance = bare(problem);
+            for keep in [Some(10 * m), None] {
+                let mut newton = Newton::new(&instance.problem, keep, 20);
+                while !newton.ended() {
+                    newton.advance(&instance);
+                }
+                assert!(newton.record.converged, "{}, keeping {keep:?}: {}", case["name"], newton.violation);
+                let (plans, potentials) = differences(&instance.problem, &newton.w, case);
+                println!("{}: Newton, keeping {keep:?} {plans:e} {potentials:e}", case["name"]);
+                assert!(plans < 1e-9 && potentials < 1e-9, "{}: {plans:e} {potentials:e}", case["name"]);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_hessian_is_the_derivative_of_the_gradient(
+            cost in prop::collection::vec(0.0_f64..1.0, 30), w in prop::collection::vec(-0.5_f64..0.5, 11),
+            d in prop::collection::vec(-1.0_f64..1.0, 11),
+        ) {
+            let problem = Entropic::new(&cost, 3.0, vec![1.0 / 6.0; 6], vec![0.2; 5]);
+            let at = |t: f64| {
+                let w = w.iter().zip(&d).map(|(w, d)| w + t * d).collect();
+                let mut trial = Trial::new(w, 0.0, 30);
+                trial.advance(&problem, 6);
+                trial
+            };
+            let h = 1e-5;
+            let (up, down) = (at(h).value_and_gradient(&problem), at(-h).value_and_gradient(&problem));
+            let here = at(0.0);
+            let (_, gradient) = here.value_and_gradient(&problem);
+            let slope: f64 = gradient.iter().zip(&d).map(|(g, d)| g * d).sum();
+            prop_assert!(((up.0 - down.0) / (2.0 * h) - slope).abs() < 1e-8 * (1.0 + slope.abs()));
+            let mut product = vec![0.0; 11];
+            let all = Sparse::of_large(&here.plan, 5, 0.0, 30);
+            for corner in [Corner::Full(Rc::clone(&here.plan)), Corner::Largest(all)] {
+                Hessian { diagonal: here.marginals.clone(), corner }.multiply(&d, 6, &mut product);
+                for ((up, down), product) in up.1.iter().zip(&down.1).zip(&product) {
+                    prop_assert!(((up - down) / (2.0 * h) + product).abs() < 1e-7);
+                }
+            }
+        }
     }
 }
