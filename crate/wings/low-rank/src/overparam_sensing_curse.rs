@@ -30,7 +30,7 @@
 
 use orrery_core::figure::Ink;
 use orrery_core::prelude::*;
-use orrery_kernels::linalg::{DMatrix, LineFit};
+use orrery_kernels::linalg::{DMatrix, LineFit, product};
 use orrery_kernels::math::log;
 use std::rc::Rc;
 
@@ -248,7 +248,7 @@ impl Descent {
 
     /// `M = X Xᵀ`, or `F Gᵀ`.
     fn product(&self) -> DMatrix<f64> {
-        &self.f * if self.form.is_symmetric() { &self.f } else { &self.g }.transpose()
+        product(&self.f, &if self.form.is_symmetric() { &self.f } else { &self.g }.transpose())
     }
 
     fn record(&mut self, iteration: usize, squared_error: f64) {
@@ -320,19 +320,13 @@ impl Descent {
     }
 }
 
-/// The errors are looked at in every early iteration, then in every tenth.
-fn looks(iteration: usize) -> bool {
-    iteration < 100 || iteration.is_multiple_of(BATCH)
-}
-
-/// One iteration of `runs`.
-fn iterate(runs: &mut [Descent], problem: &Problem, settings: &Settings, iteration: usize) {
+/// One iteration of `runs`, whose errors are recorded if `look`.
+fn iterate(runs: &mut [Descent], problem: &Problem, settings: &Settings, iteration: usize, look: bool) {
     for run in runs.iter_mut() {
         if run.form == Form::Rebalanced && iteration == settings.rebalance_time && run.state == State::Running {
             run.rebalance(settings.beta);
         }
     }
-    let look = looks(iteration);
     let mut running: Vec<&mut Descent> = runs.iter_mut().filter(|run| run.state == State::Running).collect();
     let Some(gram) = &problem.gram else {
         for run in running {
@@ -466,12 +460,15 @@ impl Exhibit for OverparamSensingCurse {
         if self.iteration < ITERATIONS {
             self.record_spectra();
             for _ in 0..BATCH {
-                iterate(&mut self.runs, &self.problem, &self.settings, self.iteration);
+                // Every early iteration, for the logarithmic axis, then every tenth.
+                let look = self.iteration < 100 || self.iteration.is_multiple_of(BATCH);
+                iterate(&mut self.runs, &self.problem, &self.settings, self.iteration, look);
                 self.iteration += 1;
             }
         } else {
             for _ in 0..SWEEP_BATCH {
-                iterate(&mut self.sweep, &self.problem, &self.settings, self.swept);
+                let look = self.swept.is_multiple_of(BATCH);
+                iterate(&mut self.sweep, &self.problem, &self.settings, self.swept, look);
                 self.swept += 1;
             }
         }
