@@ -265,22 +265,21 @@ impl KoopmanLiarDetector {
             let ([p, q], [r, s]) = (self.wave(i), self.wave(j));
             self.lags[((r - p + reach) * width + s - q + reach) as usize]
         };
-        let mut part: Vec<Option<usize>> = vec![None; n];
+        let mut taken = vec![false; n];
         let mut parts: Vec<Vec<usize>> = Vec::new();
         for start in 0..n {
-            if part[start].is_some() {
+            if std::mem::replace(&mut taken[start], true) {
                 continue;
             }
             let mut waves = vec![start];
-            part[start] = Some(parts.len());
             let mut next = 0;
             while next < waves.len() {
                 let i = waves[next];
                 next += 1;
-                for j in 0..n {
+                for (j, taken) in taken.iter_mut().enumerate() {
                     let mixed = |entry: C| entry.norm_sqr() > UNMIXED * UNMIXED;
-                    if part[j].is_none() && (mixed(a(i, j)) || mixed(a(j, i)) || mixed(l(i, j))) {
-                        part[j] = Some(parts.len());
+                    if !*taken && (mixed(a(i, j)) || mixed(a(j, i)) || mixed(l(i, j))) {
+                        *taken = true;
                         waves.push(j);
                     }
                 }
@@ -648,7 +647,8 @@ fn image(settings: &Settings, formulas: Option<&[Expression; 2]>, x: f64, y: f64
             for (found, (name, map)) in found.iter_mut().zip(named) {
                 *found = map.eval(&[x, y, GOLDEN]);
                 // Beyond this, an angle has lost its place on the circle.
-                if !(found.abs() < 1e9) {
+                let usable = found.is_finite() && found.abs() < 1e9;
+                if !usable {
                     let message = format!("has no usable value at x = {x:.3}, y = {y:.3}; every point needs an image");
                     return Err(Error::of(name, message));
                 }
