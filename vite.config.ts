@@ -16,6 +16,7 @@ export default defineConfig({
     rolldownOptions: {
       checks: { pluginTimings: false },
       input: [
+        'web/app/fonts.css',
         'web/app/theme.css',
         'web/app/gallery.css',
         'web/app/exhibit.css',

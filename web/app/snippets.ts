@@ -10,7 +10,7 @@ export function snippets(
     ([name, value]) => ` ${name}="${quoted(value)}"`,
   );
   return {
-    'as-frame': `<iframe src="${quoted(frame.href)}" title="${quoted(title)}" sandbox="allow-scripts" width="100%" height="720"></iframe>`,
+    'as-frame': `<iframe src="${quoted(frame.href)}" title="${quoted(title)}" sandbox="allow-scripts allow-popups allow-popups-to-escape-sandbox" width="100%" height="720"></iframe>`,
     'as-element': `<script src="${new URL('embed.js', site).href}"></script>\n<orrery-exhibit name="${slug}"${settings.join('')}></orrery-exhibit>`,
   };
 }

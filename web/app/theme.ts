@@ -11,6 +11,15 @@ function remembered(choice?: string): string | null {
   }
 }
 
+/** A page for frames brings its typefaces only where it may load them: a sandboxed frame has no origin to ask from. */
+const faces = document.currentScript?.dataset.fonts;
+if (faces && self.origin !== 'null') {
+  const sheet = document.createElement('link');
+  sheet.rel = 'stylesheet';
+  sheet.href = faces;
+  document.head.append(sheet);
+}
+
 const stored = remembered();
 if (stored === 'light' || stored === 'dark') root.dataset.theme = stored;
 

@@ -146,6 +146,10 @@ export abstract class Control<S extends Spec, V extends Value = S['default']> ex
         min-height: 44px;
         min-width: 44px;
       }
+      /* Large to the finger, and no larger to the eye. */
+      .head button {
+        margin-block: -10px;
+      }
     }
   `;
 

@@ -75,32 +75,36 @@ export const layout = css`
   .exhibit {
     display: grid;
     grid-template-columns: minmax(0, 1fr);
-    gap: 14px;
+    gap: 10px;
   }
   .main,
   .side {
     display: contents;
   }
+  /* On a phone the first figure and the first control come first. */
   .top {
     order: 0;
   }
   .lead {
     order: 1;
   }
-  .transport {
+  .first {
     order: 2;
   }
-  .first {
+  .transport {
     order: 3;
   }
-  .claim {
+  .scenes {
     order: 4;
   }
-  .rest {
+  .claim {
     order: 5;
   }
-  .others {
+  .rest {
     order: 6;
+  }
+  .others {
+    order: 7;
   }
   .main > *,
   .side > * {
@@ -127,8 +131,14 @@ export const layout = css`
     .exhibit.bare {
       grid-template-columns: minmax(0, 1fr);
     }
-    .top {
+    .top,
+    .scenes {
       grid-column: 1 / -1;
+    }
+    .scenes,
+    .main,
+    .side {
+      order: 1;
     }
     .main,
     .side {
@@ -141,9 +151,14 @@ export const layout = css`
       grid-template-columns: minmax(0, 1fr);
     }
   }
-  .top {
+  .top,
+  .scenes {
     display: grid;
     gap: 8px;
+  }
+  .top:empty,
+  .scenes:empty {
+    display: none;
   }
   .scenarios {
     display: flex;
@@ -176,8 +191,9 @@ export const layout = css`
   .dim {
     opacity: 0.35;
   }
-  .lead orrery-figure:not([drawn]) {
-    min-height: 380px;
+  .lead .figures:empty,
+  .lead .figures:not(:has([drawn])) {
+    min-height: min(380px, 80cqw);
   }
   .others {
     display: grid;

@@ -36,7 +36,8 @@ export class Transport extends LitElement {
   @property({ attribute: false }) speed: Speed = 1;
   /** How far a long way to a step has come, from 0 to 1. */
   @property({ attribute: false }) progress: number | undefined;
-  @property({ type: Boolean }) compact = false;
+  /** The link was just copied. */
+  @property({ type: Boolean }) copied = false;
 
   /** Where the visitor's hand holds the scrubber. */
   @state() private held: number | undefined;
@@ -112,6 +113,16 @@ export class Transport extends LitElement {
       .count b {
         font-weight: 550;
         color: var(--orrery-ink);
+      }
+      .copy {
+        min-width: 86px;
+      }
+      .hidden {
+        position: absolute;
+        width: 1px;
+        height: 1px;
+        overflow: hidden;
+        clip-path: inset(50%);
       }
       .way {
         height: 2px;
@@ -201,11 +212,15 @@ export class Transport extends LitElement {
         >
           ${SPEEDS.map(([value, label]) => html`<option .selected=${value === speed}>${label}</option>`)}
         </select>
-        ${
-          this.compact
-            ? nothing
-            : html`<button type="button" class="copy" title="A link to these settings at this step" @click=${() => this.ask({ action: 'copy' })}>Copy link</button>`
-        }
+        <button
+          type="button"
+          class="copy"
+          title="A link to these settings at this step"
+          @click=${() => this.ask({ action: 'copy' })}
+        >
+          ${this.copied ? 'Copied' : 'Copy link'}
+        </button>
+        <span class="hidden" role="status">${this.copied ? 'Link copied' : ''}</span>
       </div>
       <div
         class="way"

@@ -136,11 +136,7 @@ export class Handles {
 
   /** Moves a handle within the data area. */
   private carry(handle: Handle, x: number, y: number): void {
-    const box = this.plane?.box;
-    if (!box) return;
-    const px = Math.min(box.left + box.width, Math.max(box.left, x));
-    const py = Math.min(box.top + box.height, Math.max(box.top, y));
-    this.move(handle, px, py);
+    if (this.plane) this.move(handle, ...this.plane.clamp(x, y));
   }
 
   private say(handle: Handle, done: boolean): void {

@@ -289,7 +289,14 @@ export class Picture {
     for (const mark of this.shown) {
       pen.save();
       pen.globalAlpha = mark.faint ? 0.38 : 1;
-      kindOf(mark)?.draw(pen, mark, scene);
+      const kind = kindOf(mark);
+      // Grids end where the axes do; only dots may reach beyond.
+      if (kind?.framed && !plane.simplex) {
+        pen.beginPath();
+        pen.rect(left, top, w, h);
+        pen.clip();
+      }
+      kind?.draw(pen, mark, scene);
       pen.restore();
     }
     pen.restore();

@@ -40,7 +40,19 @@ export class Plane {
     return [(px - this.box.left) / this.side - y / 2, y];
   }
 
-  /** The part of the box that a point in pixels lies in, with some room round it. */
+  /** A place in pixels brought into the data area. */
+  clamp(px: number, py: number): [number, number] {
+    const { left, top, width, height } = this.box;
+    if (!this.simplex) {
+      return [Math.min(left + width, Math.max(left, px)), Math.min(top + height, Math.max(top, py))];
+    }
+    const [first, second] = this.invert(px, py);
+    const y = Math.min(1, Math.max(0, second));
+    const x = Math.min(1 - y, Math.max(0, first));
+    return [this.px(x, y), this.py(x, y)];
+  }
+
+  /** Whether a place in pixels lies in the box, with some room round it. */
   holds(px: number, py: number, room = 1): boolean {
     const { left, top, width, height } = this.box;
     return px >= left - room && px <= left + width + room && py >= top - room && py <= top + height + room;

@@ -86,4 +86,11 @@ test('the corners of a simplex are its shares, and places read back', () => {
   const [x, y] = plane.invert(plane.px(0.2, 0.5), plane.py(0.2, 0.5));
   expect(x).toBeCloseTo(0.2, 12);
   expect(y).toBeCloseTo(0.5, 12);
+  // Out of the triangle's left side, and above its top.
+  const [px, py] = plane.clamp(-50, 100);
+  expect(plane.invert(px, py)[0]).toBeCloseTo(0, 12);
+  expect(py).toBeCloseTo(100, 9);
+  const top = plane.clamp(110, -500);
+  expect(top[0]).toBeCloseTo(plane.px(0, 1), 9);
+  expect(top[1]).toBeCloseTo(20, 9);
 });

@@ -62,7 +62,7 @@ class Counting implements Session {
   }
 }
 
-/** A page and a clock around a runner. The page draws every 16 ms. */
+/** A page and a clock around a runner. The page asks for the next frame 16 ms after it got one. */
 class Stage {
   time = 0;
   longest = 0;
@@ -70,7 +70,7 @@ class Stage {
   opened: Counting[] = [];
   private serial = 0;
   private script: { at: number; run: () => void }[] = [];
-  private nextAsk = 0;
+  private nextAsk = Number.POSITIVE_INFINITY;
   private resting: { until: number; over: () => void } | undefined;
   runner = new Runner({
     open: (settings) => {
@@ -80,7 +80,10 @@ class Stage {
       this.opened.push(session);
       return session;
     },
-    post: (report) => this.reports.push(report),
+    post: (report) => {
+      this.reports.push(report);
+      if (report.type === 'frame') this.nextAsk = this.time + 16;
+    },
     now: () => this.time,
     rest: (milliseconds) =>
       new Promise((resolve) => {
@@ -115,7 +118,7 @@ class Stage {
       this.time = next;
       if (scripted <= next) this.script.shift()?.run();
       else if (this.nextAsk <= next) {
-        this.nextAsk = next + 16;
+        this.nextAsk = Number.POSITIVE_INFINITY;
         this.runner.hear({ type: 'ask' });
       } else this.resting?.over();
     }
@@ -179,6 +182,18 @@ describe('a runner', () => {
     expect(during.filter((frame) => frame.arrived)).toHaveLength(1);
     expect(during.some((frame) => !frame.arrived)).toBe(true);
     expect(stage.opened.filter((session) => !session.freed)).toHaveLength(1);
+  });
+
+  it('hears what comes while it has nothing to do', async () => {
+    const stage = new Stage();
+    stage.order({ type: 'speed', speed: 4 });
+    stage.order({ type: 'run', settings: plan(600, 0.1), seed: 0, step: 0, play: true });
+    await stage.until(1000);
+    expect(stage.last.step).toBeGreaterThan(350);
+    stage.runner.hear({ type: 'sight', seen: false });
+    stage.runner.hear({ type: 'sight', seen: true });
+    await stage.until(2000);
+    expect(stage.last).toMatchObject({ step: 600, done: true });
   });
 
   it('begins only the newest of several settings heard at once', async () => {

@@ -43,6 +43,8 @@ export function faultOf(thrown: unknown): Fault | undefined {
 export class Runner {
   private inbox: Order[] = [];
   private looping = false;
+  /** Something was heard since the loop last looked. */
+  private heard = false;
   private session: Session | undefined;
   /** What the session was begun with. */
   private seed: number | undefined;
@@ -86,6 +88,7 @@ export class Runner {
       default:
         this.inbox.push(message);
     }
+    this.heard = true;
     this.around.wake();
     if (!this.looping) void this.loop();
   }
@@ -94,11 +97,13 @@ export class Runner {
     this.looping = true;
     try {
       for (;;) {
+        this.heard = false;
         this.obey();
         const rest = await this.slice();
         this.show();
-        if (rest === Number.POSITIVE_INFINITY && this.inbox.length === 0) return;
-        await this.around.rest(rest);
+        // What was heard meanwhile found nobody resting to be woken.
+        if (!this.heard && rest === Number.POSITIVE_INFINITY) return;
+        await this.around.rest(this.heard ? 0 : rest);
       }
     } catch (thrown) {
       this.around.post(
