@@ -1,6 +1,6 @@
 import { contours } from 'd3-contour';
 import { cellRows, cellSpot, latticeOf, nearestCell, sameNumbers } from './grid';
-import { DASHES, type MarkKind, number, numbers, type Scene } from './mark';
+import { DASHES, type MarkKind, number, numbers, type Scene, strokeOn } from './mark';
 import type { Pen } from './pen';
 import type { MarkOf } from './types';
 
@@ -141,7 +141,8 @@ export const contour: MarkKind<'contour'> = {
     pen.setLineDash(mark.dashed ? DASHES : []);
     pen.beginPath();
     for (const { rings } of levels) traceRings(pen, rings, place);
-    pen.stroke();
+    if (colors) pen.stroke();
+    else strokeOn(pen, scene);
     pen.setLineDash([]);
   },
 
