@@ -68,9 +68,23 @@ export class PointsControl extends Control<PointsSpec, Point[]> {
     );
   }
 
+  private which(index: number) {
+    return html`<select
+      aria-label="Which point to type"
+      @input=${(event: Event) => event.stopPropagation()}
+      @change=${(event: Event) => {
+        event.stopPropagation();
+        this.chosen = Number((event.target as HTMLSelectElement).value);
+      }}
+    >
+      ${this.value.slice(0, 200).map((_, at) => html`<option value=${at} .selected=${at === index}>${at + 1}</option>`)}
+    </select>`;
+  }
+
   private coordinates(index: number) {
     const point = this.value[index];
     if (!point) return nothing;
+    const alone = this.value.length === 1;
     const field = (axis: 0 | 1) => html`<input
       type="text"
       inputmode="decimal"
@@ -80,16 +94,7 @@ export class PointsControl extends Control<PointsSpec, Point[]> {
       @change=${(event: Event) => this.type(event, index, axis)}
     />`;
     return html`<div class="coordinates">
-      <select
-        aria-label="Which point to type"
-        @input=${(event: Event) => event.stopPropagation()}
-        @change=${(event: Event) => {
-          event.stopPropagation();
-          this.chosen = Number((event.target as HTMLSelectElement).value);
-        }}
-      >
-        ${this.value.slice(0, 200).map((_, at) => html`<option value=${at} .selected=${at === index}>${at + 1}</option>`)}
-      </select>
+      ${alone ? html`<span></span>` : this.which(index)}
       ${field(0)}${field(1)}
     </div>`;
   }

@@ -29,7 +29,9 @@ export function scenarioButtons(
   const note = (scenario: Scenario) =>
     html`<span class=${scenario === active ? 'active' : ''}>${scenario.note}</span>`;
   return html`<div class="scenarios" role="group" aria-label="Scenarios">${scenarios.map(button)}</div>
-    <div class="notes" aria-live="polite">${scenarios.map(note)}</div>`;
+    <div class="notes" aria-live="polite">${scenarios.map(note)}
+      <span class=${active ? '' : 'active'}>Settings of your own.</span>
+    </div>`;
 }
 
 /** A run that has stopped for good, and the ways on. */
