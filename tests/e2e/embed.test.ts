@@ -11,7 +11,7 @@ const standard = native(slug).filter(({ settings }) => Object.keys(settings).len
 describe('embedding', () => {
   test('a sandboxed frame on a foreign page runs, hides what it is told to, and says how high it is', async () => {
     const frame = `${address(`embed/${slug}/`)}?hide=essay,source`;
-    const page = `<!doctype html><title>A lecture</title>
+    const page = `<!doctype html><title>A lecture</title><link rel="icon" href="data:,">
       <script>addEventListener('message', ({ data }) => { globalThis.told = data; });</script>
       <iframe sandbox="allow-scripts" width="1000" height="800" src="${frame}" title="An exhibit"></iframe>`;
     const host = await serve('dist', { folder: '/none/', pages: { '/lecture': page } });
@@ -30,7 +30,7 @@ describe('embedding', () => {
   });
 
   test('the element runs on a foreign page with one script, and takes settings as attributes', async () => {
-    const page = `<!doctype html><title>A lecture</title><script src="${address('embed.js')}"></script>
+    const page = `<!doctype html><title>A lecture</title><link rel="icon" href="data:,"><script src="${address('embed.js')}"></script>
       <orrery-exhibit name="${slug}" seed="3"></orrery-exhibit>`;
     const host = await serve('dist', { folder: '/none/', pages: { '/lecture': page } });
     const foreign = await visit(new URL('/lecture', host.address).href, {}, [inject('site')]);
