@@ -46,7 +46,8 @@ describe.concurrent.each(chosen)('$slug', ({ slug, verdict }) => {
       await pause(700);
     };
     const byTheClock = await longestTask(page, play);
-    if (byTheClock > 50) expect(await longestTaskAlone(page, play), 'the longest task').toBeLessThanOrEqual(50);
+    if (byTheClock > 50)
+      expect(await longestTaskAlone(page, play), 'the longest task').toBeLessThanOrEqual(50);
     expect(complaints).toEqual([]);
     await close();
   });
@@ -122,7 +123,9 @@ describe.concurrent.each(chosen)('$slug', ({ slug, verdict }) => {
 /** The first of every control's settings at once, then the second of every control's, and so on. */
 function together(all: Settings[][]): Settings[] {
   const most = Math.max(0, ...all.map((settings) => settings.length));
-  return Array.from({ length: most }, (_, turn) => Object.assign({}, ...all.map((settings) => settings[turn])));
+  return Array.from({ length: most }, (_, turn) =>
+    Object.assign({}, ...all.map((settings) => settings[turn])),
+  );
 }
 
 /** Settings that put one control to an end of what it takes, the others at their defaults. */
@@ -140,7 +143,8 @@ function ends(spec: Spec): Settings[] {
       return at([], ...spec.options.map(([name]) => [name]));
     case 'points': {
       const [[left, right], [bottom, top]] = spec.domain;
-      const all = (x: number, y: number) => Array.from({ length: Math.max(1, spec.min) }, () => [x, y] as [number, number]);
+      const all = (x: number, y: number) =>
+        Array.from({ length: Math.max(1, spec.min) }, () => [x, y] as [number, number]);
       return at(all(left, bottom), all(right, top));
     }
     case 'curve': {
@@ -148,12 +152,25 @@ function ends(spec: Spec): Settings[] {
       return at(...[low, high].map((value) => Array.from({ length: spec.samples }, () => value)));
     }
     case 'formula':
-      return at('', '(', '0', '1/0', spec.variables.join('*'), ...spec.examples.map(([, formula]) => formula));
+      return at(
+        '',
+        '(',
+        '0',
+        '1/0',
+        spec.variables.join('*'),
+        ...spec.examples.map(([, formula]) => formula),
+      );
     case 'text':
       return at('', 'x'.repeat(spec.max));
     case 'image': {
       const { max_width: width, max_height: height } = spec;
-      return at(...[0, 1].map((grey) => ({ width, height, pixels: Array.from({ length: width * height }, () => grey) })));
+      return at(
+        ...[0, 1].map((grey) => ({
+          width,
+          height,
+          pixels: Array.from({ length: width * height }, () => grey),
+        })),
+      );
     }
     case 'table':
       return at({ columns: ['a', 'b'].slice(0, spec.max_columns), rows: [] });

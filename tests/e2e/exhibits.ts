@@ -30,7 +30,8 @@ export interface Live {
 
 const json = (file: string) => JSON.parse(readFileSync(file, 'utf8'));
 
-const manifest: { wings: { slug: string; title: string }[]; exhibits: Listed[] } = json('dist/data/manifest.json');
+const manifest: { wings: { slug: string; title: string }[]; exhibits: Listed[] } =
+  json('dist/data/manifest.json');
 const hashes: Record<string, Hashed[]> = json(process.env.ORRERY_HASHES ?? 'target/xtask/hashes.json');
 const only = process.env.ORRERY_ONLY;
 

@@ -12,7 +12,9 @@ describe('the gallery', () => {
     const { page, complaints, close } = await visit(address(''));
     expect(await page.locator(VISIBLE).count()).toBe(all.length);
     await page.locator('.poster canvas').first().waitFor();
-    const requests = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
+    const requests = await page.evaluate(() =>
+      performance.getEntriesByType('resource').map(({ name }) => name),
+    );
     expect(requests.filter((name) => name.includes('/wasm/'))).toEqual([]);
     expect(complaints).toEqual([]);
     await close();
@@ -21,7 +23,8 @@ describe('the gallery', () => {
   test('finds papers as one types, by title, wing and algorithm', async () => {
     const { page, complaints, close } = await visit(address(''));
     const target = all[all.length - 1];
-    const slugs = () => page.locator(VISIBLE).evaluateAll((cards) => cards.map((card) => (card as HTMLElement).dataset.slug));
+    const slugs = () =>
+      page.locator(VISIBLE).evaluateAll((cards) => cards.map((card) => (card as HTMLElement).dataset.slug));
     for (const words of [target.title.toLowerCase(), target.algorithms[0]]) {
       await page.keyboard.press('/');
       await page.getByRole('searchbox').fill(words);

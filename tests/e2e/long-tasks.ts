@@ -47,7 +47,9 @@ async function trace(page: Page, act: () => Promise<void>): Promise<number> {
   await complete;
   await session.detach();
   const here = events.find(({ name }) => name === 'orrery-here');
-  const tasks = events.filter(({ name, pid, tid }) => name === 'RunTask' && pid === here?.pid && tid === here.tid);
+  const tasks = events.filter(
+    ({ name, pid, tid }) => name === 'RunTask' && pid === here?.pid && tid === here.tid,
+  );
   if (tasks.length === 0) throw new Error('the trace has no task of the page');
   return Math.max(...tasks.map(({ tdur = 0 }) => tdur / 1000));
 }

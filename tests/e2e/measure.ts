@@ -21,7 +21,8 @@ interface Row {
   KB: number;
 }
 
-const median = (numbers: number[]) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+const median = (numbers: number[]) =>
+  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 const round = (number: number, digits = 0) => Number(number.toFixed(digits));
 
 test('every exhibit is measured', async () => {
@@ -56,7 +57,8 @@ async function measured(slug: string): Promise<Row> {
   if (moved?.kind === 'number') {
     for (let turn = 0; turn < 9; turn += 1) {
       // Around the default, as a hand does.
-      const value = moved.default * (1 + (turn % 3) / 50) || moved.min + ((turn + 1) * (moved.max - moved.min)) / 100;
+      const value =
+        moved.default * (1 + (turn % 3) / 50) || moved.min + ((turn + 1) * (moved.max - moved.min)) / 100;
       answers.push(await answer(page, moved.name, value));
     }
   }

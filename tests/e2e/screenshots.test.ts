@@ -25,7 +25,12 @@ describe.runIf(process.env.ORRERY_FULL).concurrent.each(pages)('a picture of $na
     for (const colorScheme of ['light', 'dark'] as const) {
       const phone = width < 500;
       const viewport = { width, height: phone ? 844 : 900 };
-      const { page, close } = await visit(address(path), { colorScheme, viewport, isMobile: phone, hasTouch: phone });
+      const { page, close } = await visit(address(path), {
+        colorScheme,
+        viewport,
+        isMobile: phone,
+        hasTouch: phone,
+      });
       if (path.startsWith('e')) await running(page, 0);
       else await page.locator('canvas').first().waitFor();
       await page.waitForLoadState('networkidle');

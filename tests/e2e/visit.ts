@@ -26,7 +26,11 @@ export interface Visit {
 }
 
 /** Opens `url` in a fresh profile. Requests may go to its origin, and to those in `friends`. */
-export async function visit(url: string, options: BrowserContextOptions = {}, friends: string[] = []): Promise<Visit> {
+export async function visit(
+  url: string,
+  options: BrowserContextOptions = {},
+  friends: string[] = [],
+): Promise<Visit> {
   connected ??= chromium.connect(inject('browser'));
   const browser = await connected;
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
@@ -82,12 +86,18 @@ export function withExhibit<Result, Argument>(
   index = 0,
 ): Promise<Result> {
   const exhibit = page.locator('orrery-exhibit').nth(index);
-  return exhibit.evaluate(act as (element: Element, argument: Argument) => Promise<Result>, argument) as Promise<Result>;
+  // The driver's types say how the argument travels, which cannot be said of just any argument.
+  return exhibit.evaluate(act as never, argument as never);
 }
 
 /** The frame that is drawn. */
 export const shown = (page: Pick<Page, 'locator'>, index = 0): Promise<Shown> =>
-  withExhibit(page, ({ currentStep, hash, verdict }) => ({ step: currentStep, hash, verdict }), undefined, index);
+  withExhibit(
+    page,
+    ({ currentStep, hash, verdict }) => ({ step: currentStep, hash, verdict }),
+    undefined,
+    index,
+  );
 
 /** Waits for a live frame, one that the worker computed, at `step` or after it. */
 export const running = (page: Pick<Page, 'locator'>, step = 1, index = 0): Promise<void> =>
@@ -116,4 +126,5 @@ export const seek = (page: Pick<Page, 'locator'>, step: number, index = 0): Prom
   );
 
 /** The texts of the alerts that an exhibit shows. */
-export const alerts = (page: Page): Promise<string[]> => page.locator('orrery-exhibit [role=alert]').allInnerTexts();
+export const alerts = (page: Page): Promise<string[]> =>
+  page.locator('orrery-exhibit [role=alert]').allInnerTexts();

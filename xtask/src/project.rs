@@ -106,7 +106,12 @@ pub fn run(command: &mut Command) -> Result<()> {
 pub fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let words = std::iter::once(program).chain(command.get_args());
-    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    let mut words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    if words.len() > 12 {
+        words.truncate(12);
+        words.push("…".into());
+    }
+    words.join(" ")
 }
 
 /// A short name for a file's content, to see whether it changed.
