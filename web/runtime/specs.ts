@@ -158,7 +158,9 @@ export function shown(spec: Spec, specs: readonly Spec[], settings: Settings): b
   const value = settingOf(other, settings);
   return (
     shown(other, specs, settings) &&
-    (Array.isArray(value) ? value.some((one) => wanted.includes(String(one))) : wanted.includes(String(value)))
+    (Array.isArray(value)
+      ? value.some((one) => wanted.includes(String(one)))
+      : wanted.includes(String(value)))
   );
 }
 
