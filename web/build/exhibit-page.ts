@@ -71,7 +71,7 @@ function facts(exhibit: Exhibit, wing: string): Html {
   return html`<dl class="facts">${[
     row('The paper', paper(exhibit)),
     row('The claim', sentence(exhibit.claim)),
-    row('What runs', exhibit.contenders.map((contender) => contender.label).join(', ')),
+    row('What runs', exhibit.contenders.map((contender) => contender.label).join('; ')),
     row('Wing', wing),
     row('Read in', exhibit.lists.map(listName).join(', ')),
   ]}</dl>`;

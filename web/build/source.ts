@@ -8,9 +8,9 @@ import { escapeText, Html } from './html.ts';
  * only keys: each stands for one class.
  */
 const KINDS = {
-  c: ['comment'],
+  c: ['comment', 'punctuation.definition.comment'],
   k: ['keyword', 'storage', 'variable.language', 'keyword.operator.new'],
-  s: ['string', 'constant.character'],
+  s: ['string', 'constant.character', 'punctuation.definition.string'],
   n: ['constant.numeric', 'constant.language'],
   t: ['entity.name.type', 'support.type', 'entity.name.class', 'entity.name.struct', 'storage.type.numeric'],
   f: ['entity.name.function', 'support.function', 'support.macro', 'meta.attribute'],

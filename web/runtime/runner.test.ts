@@ -196,6 +196,23 @@ describe('a runner', () => {
     expect(stage.last).toMatchObject({ step: 600, done: true });
   });
 
+  it('lets a run finish that is nearly there, so that a drag drags whole pictures', async () => {
+    const stage = new Stage();
+    stage.order({ type: 'run', settings: plan(1000, 1), seed: 0, step: 40 });
+    await stage.until(100);
+    const count = stage.frames.length;
+    for (let drag = 1; drag <= 20; drag++) {
+      stage.at(stage.time + 16 * drag, () =>
+        stage.order({ type: 'run', settings: plan(1000 + drag, 1), seed: 0 }),
+      );
+    }
+    await stage.until(stage.time + 16 * 20 + 100);
+    const during = stage.frames.slice(count);
+    expect(during.every((frame) => frame.arrived && frame.step === 40)).toBe(true);
+    expect(during.length).toBeGreaterThan(5);
+    expect(stage.last).toMatchObject({ hash: '1020/0@40', serial: 21 });
+  });
+
   it('begins only the newest of several settings heard at once', async () => {
     const stage = new Stage();
     stage.order({ type: 'run', settings: plan(100, 0.1), seed: 0, step: 50 });

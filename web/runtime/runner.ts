@@ -12,6 +12,9 @@ export const SLICE_MS = 8;
 /** A picture that takes longer than this to come is shown while it comes. */
 export const PROGRESSIVE_MS = 100;
 
+/** A run that will be there sooner than this is let finish: a hand that drags would otherwise abandon every one. */
+export const NEARLY_MS = 50;
+
 /** Progress is told for anything that takes longer. */
 export const PROGRESS_MS = 300;
 
@@ -87,6 +90,7 @@ export class Runner {
         break;
       default:
         this.inbox.push(message);
+        this.unansweredSince ??= this.around.now();
     }
     this.heard = true;
     this.around.wake();
@@ -118,13 +122,13 @@ export class Runner {
   /** Takes all orders that have come. Of several runs only the newest is begun. */
   private obey(): void {
     const orders = this.inbox;
+    if (orders.some(({ type }) => type === 'run') && this.nearlyThere()) return;
     this.inbox = [];
     const newest = orders.findLastIndex((order) => order.type === 'run');
     let goal: number | undefined;
     let play: boolean | undefined;
     for (const [index, order] of orders.entries()) {
       this.serial = order.serial;
-      this.unansweredSince ??= this.around.now();
       this.fresh = true;
       if (order.type !== 'run') {
         this.take(order);
@@ -138,6 +142,15 @@ export class Runner {
     if (this.fault && orders.length > 0) {
       this.around.post({ type: 'fault', serial: this.serial, fault: this.fault }, []);
     }
+  }
+
+  /** Whether the run on its way to a step will soon be there, by the pace it has had so far. */
+  private nearlyThere(): boolean {
+    const { session, target } = this;
+    if (!session || target === undefined || this.fault || !this.seen) return false;
+    const run = session.step - this.hurryingFrom;
+    const left = Math.min(target, session.length) - session.step;
+    return run > 0 && (left / run) * (this.around.now() - this.hurryingSince) < NEARLY_MS;
   }
 
   private take(order: Exclude<Order, Run>): void {
@@ -273,7 +286,7 @@ export class Runner {
     shown.free?.();
     this.asked = false;
     this.fresh = false;
-    this.unansweredSince = undefined;
+    this.unansweredSince = this.inbox.length > 0 ? this.around.now() : undefined;
     const arrived = this.target === undefined;
     this.progressive = !arrived;
     const { serial, reached, playing } = this;

@@ -32,7 +32,7 @@ interface Common<V extends Value> {
   /** Changes how the run is shown or judged, never the run. */
   live: boolean;
   /** Shown only while another control has this value. */
-  when?: [control: string, value: string];
+  when?: [control: string, values: string[]];
   default: V;
 }
 
@@ -149,7 +149,7 @@ export function changed(specs: readonly Spec[], settings: Settings): Settings {
   return Object.fromEntries(differing.map((spec) => [spec.name, settingOf(spec, settings)]));
 }
 
-/** Whether a control is to be seen: its `when` names a control whose value is the one wanted. */
+/** Whether a control is to be seen: its `when` names a control that has one of the values wanted. */
 export function shown(spec: Spec, specs: readonly Spec[], settings: Settings): boolean {
   if (!spec.when) return true;
   const [name, wanted] = spec.when;
@@ -158,7 +158,9 @@ export function shown(spec: Spec, specs: readonly Spec[], settings: Settings): b
   const value = settingOf(other, settings);
   return (
     shown(other, specs, settings) &&
-    (Array.isArray(value) ? (value as unknown[]).includes(wanted) : String(value) === wanted)
+    (Array.isArray(value)
+      ? value.some((one) => wanted.includes(String(one)))
+      : wanted.includes(String(value)))
   );
 }
 

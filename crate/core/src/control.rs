@@ -28,7 +28,8 @@
 //! }
 //! ```
 //!
-//! The keys `label`, `default`, `unit = "…"`, `live` and `when = ("control", "value")` are every control's; the others
+//! The keys `label`, `default`, `unit = "…"`, `live` and `when = ("control", "value")` or
+//! `when = ("control", ["one value", "another"])` are every control's; the others
 //! belong to the kind and are methods of its spec type below ([`Number`], [`Integer`], …).
 //!
 //! Outside Rust a control goes by its field's name with hyphens (`warm_up` is `warm-up`) and its value is JSON.
@@ -103,9 +104,9 @@ pub struct Spec {
     pub unit: Option<&'static str>,
     /// Changes how the run is shown or judged, and never the run.
     pub live: bool,
-    /// Shown only while another control (a choice or toggle) has this value.
+    /// Shown only while another control (a choice or toggle) has one of these values.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub when: Option<(&'static str, &'static str)>,
+    pub when: Option<(&'static str, &'static [&'static str])>,
     /// Its kind, with what belongs to the kind.
     #[serde(flatten)]
     pub kind: Kind,

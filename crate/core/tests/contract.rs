@@ -165,7 +165,7 @@ fn the_schema_tells_the_page_all_it_needs() {
     assert_eq!(specs[2]["options"], json!([["newton", "Newton"], ["plain-bisection", "bisection by halves"]]));
     assert_eq!(specs[3]["default"], json!(["newton", "plain-bisection"]));
     assert_eq!(specs[5]["live"], json!(true));
-    assert_eq!(specs[12]["when"], json!(["method", "newton"]));
+    assert_eq!(specs[12]["when"], json!(["method", ["newton"]]));
 }
 
 #[test]

@@ -68,7 +68,14 @@ fn expand_controls(input: &DeriveInput) -> Result<Tokens> {
                 ("default", Some(value)) => default = Some(value),
                 ("unit", Some(value)) => unit = quote!(Some(#value)),
                 ("live", None) => live = true,
-                ("when", Some(value)) => when = quote!(Some(#value)),
+                ("when", Some(Expr::Tuple(condition))) if condition.elems.len() == 2 => {
+                    let (control, values) = (&condition.elems[0], &condition.elems[1]);
+                    let values = match values {
+                        Expr::Array(_) => quote!(&#values),
+                        one => quote!(&[#one]),
+                    };
+                    when = quote!(Some((#control, #values)));
+                }
                 ("size", Some(Expr::Tuple(sides))) => {
                     let sides = sides.elems;
                     kind = quote!(#kind.size(#sides));

@@ -1,17 +1,14 @@
 //! Where large matrix products run: on the CPU, which is the reference everywhere.
 
 use orrery_core::compute::{Compute, Local, Matrix, Products};
-use orrery_kernels::linalg::matmul_f32;
+use orrery_kernels::linalg::{View, matmul};
 
 /// Products on the CPU.
 struct Cpu;
 
 impl Products for Cpu {
     fn matmul<'a>(&'a self, a: Matrix<'a>, b: Matrix<'a>) -> Local<'a, Vec<f32>> {
-        Box::pin(async move {
-            let ((m, k), (_, n)) = (a.shape(), b.shape());
-            matmul_f32(&upright(a), &upright(b), m, k, n)
-        })
+        Box::pin(async move { matmul(view(a), view(b)) })
     }
 
     fn name(&self) -> &str {
@@ -19,13 +16,9 @@ impl Products for Cpu {
     }
 }
 
-/// The entries in the order the product reads them.
-fn upright(matrix: Matrix<'_>) -> Vec<f32> {
-    if !matrix.transposed {
-        return matrix.entries.to_vec();
-    }
-    let column = |j: usize| matrix.entries.iter().skip(j).step_by(matrix.columns).copied();
-    (0..matrix.columns).flat_map(column).collect()
+fn view(matrix: Matrix<'_>) -> View<'_, f32> {
+    let stored = View::by_rows(matrix.entries, matrix.rows, matrix.columns);
+    if matrix.transposed { stored.t() } else { stored }
 }
 
 /// Products on the CPU.
@@ -46,6 +39,7 @@ mod tests {
         let transposed = Cpu.matmul(b.t(), a.t());
         let product = pollster::block_on(product);
         let transposed = pollster::block_on(transposed);
-        assert_eq!(upright(Matrix::new(&product, 2, 4).t()), transposed);
+        let column = |j: usize| product.iter().skip(j).step_by(4).copied();
+        assert_eq!((0..4).flat_map(column).collect::<Vec<_>>(), transposed);
     }
 }

@@ -1,5 +1,6 @@
 //! Numerics that several exhibits share, one module a field.
 
+pub mod autodiff;
 pub mod expression;
 pub mod fft;
 pub mod legendre;

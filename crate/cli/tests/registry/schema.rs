@@ -118,14 +118,18 @@ fn control(spec: &Spec, specs: &[Spec]) -> Verdict {
         }
         _ => {}
     }
-    let Some((name, value)) = spec.when else { return Ok(()) };
+    let Some((name, values)) = spec.when else { return Ok(()) };
     let other = specs.iter().find(|other| other.name == name);
-    let known = other.is_some_and(|other| match &other.kind {
-        Kind::Choice(choice) | Kind::Set(choice) => choice.options.iter().any(|option| option.0 == value),
-        Kind::Toggle(_) => value == "true" || value == "false",
-        _ => false,
-    });
-    ensure(known, || format!("it waits for {name} = {value}, which cannot be"))
+    let known = |value: &str| {
+        other.is_some_and(|other| match &other.kind {
+            Kind::Choice(choice) | Kind::Set(choice) => choice.options.iter().any(|option| option.0 == value),
+            Kind::Toggle(_) => value == "true" || value == "false",
+            _ => false,
+        })
+    };
+    ensure(!values.is_empty() && values.iter().all(|value| known(value)), || {
+        format!("it waits for {name} = {}, which cannot be", values.join(" or "))
+    })
 }
 
 fn scenarios(entry: &Entry) -> Verdict {

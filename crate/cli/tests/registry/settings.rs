@@ -30,7 +30,10 @@ pub fn samples(entry: &Entry, count: usize) -> Vec<Settings> {
 
 /// What must be set for `spec` to count: the choice or toggle that it waits for.
 pub fn needed(spec: &Spec, specs: &[Spec]) -> Settings {
-    let waits = spec.when.and_then(|(name, value)| Some((specs.iter().find(|other| other.name == name)?, value)));
+    let waits = spec.when.and_then(|(name, values)| {
+        let other = specs.iter().find(|other| other.name == name)?;
+        Some((other, *values.first()?))
+    });
     let value = waits.map(|(other, value)| match other.kind {
         Kind::Toggle(_) => (other.name.clone(), json!(value == "true")),
         Kind::Set(_) => (other.name.clone(), json!([value])),

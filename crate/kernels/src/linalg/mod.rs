@@ -20,7 +20,7 @@ pub use complex_eigen::ComplexEigen;
 pub use dot::dot;
 pub use expm::expm;
 pub use hermitian::SmallestEigenvalue;
-pub use matmul::matmul_f32;
+pub use matmul::{Real, View, matmul, matmul_add};
 pub use newton_schulz::{newton_schulz_step, normalize};
 pub use product::product;
 pub use regression::LineFit;

@@ -92,7 +92,10 @@ pub struct Setting {
     #[control(label = "η", range = 20.0..=5000.0, log, default = 1200.0)]
     pub eta: f64,
     /// How many points each side has. (An image has as many as it has inked pixels.)
-    #[control(label = "points n", range = 50..=800, log, default = 200)]
+    #[control(
+        label = "points n", range = 50..=800, log, default = 200,
+        when = ("problem", ["two-clouds", "assignment", "w1-densities", "w2-densities"])
+    )]
     pub points: usize,
     /// How many entries of the plan the Hessian keeps, for each point: the share λ of n².
     #[control(label = "kept entries λn", range = 1.0..=60.0, default = 15.0)]
@@ -110,10 +113,16 @@ pub struct Setting {
     )]
     pub clouds: Points,
     /// The density to move. Where it is less than a hundredth of its mean, it is taken as that.
-    #[control(label = "density to move", samples = 64, range = 0.0..=1.0, default = bumps(&[(0.3, 0.1), (0.55, 0.05)]))]
+    #[control(
+        label = "density to move", samples = 64, range = 0.0..=1.0, default = bumps(&[(0.3, 0.1), (0.55, 0.05)]),
+        when = ("problem", ["w1-densities", "w2-densities"])
+    )]
     pub density: Curve,
     /// The density to fill.
-    #[control(label = "density to fill", samples = 64, range = 0.0..=1.0, default = bumps(&[(0.6, 0.15)]))]
+    #[control(
+        label = "density to fill", samples = 64, range = 0.0..=1.0, default = bumps(&[(0.6, 0.15)]),
+        when = ("problem", ["w1-densities", "w2-densities"])
+    )]
     pub target_density: Curve,
     /// The image to move.
     #[control(label = "image to move", size = (24, 24), when = ("problem", "two-images"), default = ring(20))]

@@ -1,0 +1,153 @@
+//! The operations of a graph, and the adjoint of each, written in operations.
+
+use super::{Float, Graph, Node};
+use crate::math::PI;
+use std::rc::Rc;
+
+/// How a node came about.
+#[derive(Clone)]
+pub(super) enum Operation<T> {
+    Leaf,
+    Add(Node, Node),
+    Sub(Node, Node),
+    Mul(Node, Node),
+    Gate { x: Node, gate: Node },
+    Scale(Node, T),
+    Shift(Node),
+    Map(Map, Node),
+    Product { a: (Node, bool), b: (Node, bool) },
+    Spread(Node),
+    Collect(Node),
+    Pick(Node, Rc<[Option<u32>]>),
+    Put(Node, Rc<[Option<u32>]>),
+    LogSoftmax(Node),
+}
+
+/// A function of one number.
+#[derive(Clone, Copy)]
+pub(super) enum Map {
+    Exp,
+    Log,
+    Recip,
+    Sqrt,
+    Tanh,
+    Sigmoid,
+    Erf,
+}
+
+impl Map {
+    pub(super) fn of<T: Float>(self, x: T) -> T {
+        let one = T::of(1.0);
+        match self {
+            Self::Exp => x.exp(),
+            Self::Log => x.log(),
+            Self::Recip => one / x,
+            Self::Sqrt => x.sqrt(),
+            Self::Tanh => x.tanh(),
+            // Neither branch overflows.
+            Self::Sigmoid if x > T::default() => one / (one + (-x).exp()),
+            Self::Sigmoid => x.exp() / (one + x.exp()),
+            Self::Erf => x.erf(),
+        }
+    }
+}
+
+impl<T: Float> Operation<T> {
+    /// What the node depends on.
+    pub(super) fn inputs(&self) -> [Option<Node>; 2] {
+        match *self {
+            Self::Leaf => [None, None],
+            Self::Add(a, b) | Self::Sub(a, b) | Self::Mul(a, b) => [Some(a), Some(b)],
+            Self::Product { a: (a, _), b: (b, _) } => [Some(a), Some(b)],
+            // The gate opens and closes, and has no slope.
+            Self::Gate { x, .. } => [Some(x), None],
+            Self::Scale(a, _) | Self::Shift(a) | Self::Map(_, a) | Self::Spread(a) => [Some(a), None],
+            Self::Collect(a) | Self::Pick(a, _) | Self::Put(a, _) | Self::LogSoftmax(a) => [Some(a), None],
+        }
+    }
+}
+
+impl<T: Float> Graph<T> {
+    /// What the adjoint `d` of node `y` contributes to the adjoint of its input number `input`.
+    pub(super) fn pull_back(&mut self, y: Node, d: Node, input: usize) -> Node {
+        let operation = self.entries[y.0].operation.clone();
+        match operation {
+            Operation::Leaf | Operation::Shift(_) | Operation::Add(..) => d,
+            Operation::Sub(..) if input == 0 => d,
+            Operation::Sub(..) => self.scale(d, T::of(-1.0)),
+            Operation::Mul(a, b) => self.mul(d, if input == 0 { b } else { a }),
+            Operation::Gate { gate, .. } => self.gate(d, gate),
+            Operation::Scale(_, c) => self.scale(d, c),
+            Operation::Map(map, x) => {
+                let slope = self.slope(map, x, y);
+                self.mul(d, slope)
+            }
+            // Y = op(A) op(B): dA = dY op(B)ᵀ, dB = op(A)ᵀ dY, transposed again where the input was.
+            Operation::Product { a: (_, false), b: (b, tb) } if input == 0 => self.product((d, false), (b, !tb)),
+            Operation::Product { b: (b, tb), .. } if input == 0 => self.product((b, tb), (d, true)),
+            Operation::Product { a: (a, ta), b: (_, false) } => self.product((a, !ta), (d, false)),
+            Operation::Product { a: (a, ta), .. } => self.product((d, true), (a, ta)),
+            Operation::Spread(a) => {
+                let (rows, columns) = self.shape(a);
+                self.collect(d, rows, columns)
+            }
+            Operation::Collect(a) => {
+                let (rows, columns) = self.shape(a);
+                self.spread(d, rows, columns)
+            }
+            Operation::Pick(a, index) => {
+                let (rows, columns) = self.shape(a);
+                self.put(d, rows, columns, index)
+            }
+            Operation::Put(a, index) => {
+                let (rows, columns) = self.shape(a);
+                self.pick(d, rows, columns, index)
+            }
+            // y = x - log Σ e^x: dx = dy - softmax(x) Σ dy, row by row.
+            Operation::LogSoftmax(_) => {
+                let (rows, columns) = self.shape(y);
+                let softmax = self.exp(y);
+                let total = self.collect(d, rows, 1);
+                let total = self.spread(total, rows, columns);
+                let share = self.mul(softmax, total);
+                self.sub(d, share)
+            }
+        }
+    }
+
+    /// The derivative of `y = map(x)`, entry by entry.
+    fn slope(&mut self, map: Map, x: Node, y: Node) -> Node {
+        match map {
+            Map::Exp => y,
+            Map::Log => self.recip(x),
+            // -1/x²
+            Map::Recip => {
+                let square = self.mul(y, y);
+                self.scale(square, T::of(-1.0))
+            }
+            // 1/(2√x)
+            Map::Sqrt => {
+                let recip = self.recip(y);
+                self.scale(recip, T::of(0.5))
+            }
+            // 1 - tanh²
+            Map::Tanh => {
+                let square = self.mul(y, y);
+                let negative = self.scale(square, T::of(-1.0));
+                self.shift(negative, T::of(1.0))
+            }
+            // σ(1 - σ)
+            Map::Sigmoid => {
+                let square = self.mul(y, y);
+                self.sub(y, square)
+            }
+            // 2/√π e^(-x²)
+            Map::Erf => {
+                let square = self.mul(x, x);
+                let negative = self.scale(square, T::of(-1.0));
+                let bell = self.exp(negative);
+                self.scale(bell, T::of(2.0 / PI.sqrt()))
+            }
+        }
+    }
+}
