@@ -5,7 +5,7 @@ import type { Settings, Spec, Value } from '../../web/runtime/specs.ts';
 import { barriers } from './axe.ts';
 import { chosen, live, native } from './exhibits.ts';
 import { longestTask, longestTaskAlone } from './long-tasks.ts';
-import { address, alerts, running, seek, shown, visit, withExhibit } from './visit.ts';
+import { address, running, seek, shown, visit, withExhibit } from './visit.ts';
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -15,22 +15,14 @@ describe.concurrent.each(chosen)('$slug', ({ slug, verdict }) => {
   const link = async (settings: Settings, step?: number) =>
     address(`e/${slug}/${await encode(specs, { settings, seed: 0, step })}`);
 
-  test('comes to life, and gives the frames of the native run', async () => {
-    const { page, complaints, close } = await visit(await link(standard.settings));
-    await running(page);
-    for (const { settings, step, hash } of [standard, ...others]) {
-      await withExhibit(page, (exhibit, settings) => Object.assign(exhibit, { settings }), settings);
-      expect(await seek(page, step)).toMatchObject({ step, hash });
-    }
-    expect(complaints).toEqual([]);
-    await close();
-  });
-
-  test('is played by keyboard, without a long task', async () => {
+  test('comes to life, keeps nobody out, and is played by keyboard', async ({ onTestFinished }) => {
     const { page, complaints, close } = await visit(address(`e/${slug}/`));
+    onTestFinished(close);
     await running(page);
     await page.keyboard.press(' ');
     await expect.poll(() => page.getByRole('button', { name: 'Play', exact: true }).count()).toBe(1);
+    expect(await barriers(page)).toEqual([]);
+
     await page.keyboard.press('r');
     await expect.poll(async () => (await shown(page)).step).toBe(0);
     await page.keyboard.press('.');
@@ -43,40 +35,35 @@ describe.concurrent.each(chosen)('$slug', ({ slug, verdict }) => {
       await expect.poll(async () => (await shown(page)).step).toBe(0);
       await page.keyboard.press(' ');
       await running(page);
-      await pause(700);
+      await pause(500);
     };
     const byTheClock = await longestTask(page, play);
     if (byTheClock > 50)
       expect(await longestTaskAlone(page, play), 'the longest task').toBeLessThanOrEqual(50);
     expect(complaints).toEqual([]);
-    await close();
   });
 
-  test('opens from a link at the frame where it was made', async () => {
+  test('opens from a link, and gives the frames of the native run', async ({ onTestFinished }) => {
     const other = others.findLast(({ settings }) => Object.keys(settings).length > 0) ?? standard;
     const { page, complaints, close } = await visit(await link(other.settings, other.step));
+    onTestFinished(close);
     await expect.poll(() => shown(page)).toMatchObject({ step: other.step, hash: other.hash });
-    const made = await withExhibit(page, (exhibit) => exhibit.linkHere(), undefined);
-    expect(made).toBe(page.url());
+    expect(await withExhibit(page, (exhibit) => exhibit.linkHere(), undefined)).toBe(page.url());
+    for (const { settings, step, hash } of [standard, ...others]) {
+      await withExhibit(page, (exhibit, settings) => Object.assign(exhibit, { settings }), settings);
+      expect(await seek(page, step)).toMatchObject({ step, hash });
+    }
     expect(complaints).toEqual([]);
-    await close();
   });
 
-  test('meets a broken link with notices', async () => {
+  test('meets broken links and the ends of its controls with words', async ({ onTestFinished }) => {
     const broken = specs.map(({ name }) => `${name}=%00*`).join('&');
     const { page, complaints, close } = await visit(
       address(`e/${slug}/?${broken}&nonsense=1&seed=-3&step=x#curve=____&other=AAAA`),
     );
+    onTestFinished(close);
     await running(page);
     expect(await page.locator('orrery-exhibit .notice').count()).toBeGreaterThan(2);
-    expect((await alerts(page)).filter((text) => text.includes('has stopped'))).toEqual([]);
-    expect(complaints).toEqual([]);
-    await close();
-  });
-
-  test('runs, or says why not, at the ends of its controls', async () => {
-    const { page, complaints, close } = await visit(address(`e/${slug}/`));
-    await running(page);
     for (const settings of process.env.ORRERY_FULL ? specs.flatMap(ends) : together(specs.map(ends))) {
       const stopped = await withExhibit(
         page,
@@ -95,15 +82,6 @@ describe.concurrent.each(chosen)('$slug', ({ slug, verdict }) => {
       expect(faults, JSON.stringify(settings)).toEqual([]);
     }
     expect(complaints).toEqual([]);
-    await close();
-  });
-
-  test('keeps nobody out', async () => {
-    const { page, close } = await visit(address(`e/${slug}/`));
-    await running(page);
-    await seek(page, 1);
-    expect(await barriers(page)).toEqual([]);
-    await close();
   });
 
   test.runIf(process.env.ORRERY_FULL)('reaches its verdict', async () => {
