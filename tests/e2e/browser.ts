@@ -1,16 +1,6 @@
-/** Starts the browser, once for all files, and the server of the site. */
-import { chromium } from 'playwright-core';
-import type { TestProject } from 'vitest/node';
-import { serve } from './server.ts';
-
-declare module 'vitest' {
-  interface ProvidedContext {
-    /** Where the browser listens for tests. */
-    browser: string;
-    /** The address of the site, with the closing slash. */
-    site: string;
-  }
-}
+/** The browser that the tests drive. */
+import { type Browser, chromium } from 'playwright-core';
+import { afterAll } from 'vitest';
 
 const QUIET = [
   '--no-sandbox',
@@ -26,14 +16,13 @@ const QUIET = [
   '--disable-backgrounding-occluded-windows',
 ];
 
-export default async function start(project: TestProject): Promise<() => Promise<void>> {
+let launched: Promise<Browser> | undefined;
+
+/** A Chromium, started when a file of tests first asks for it. */
+export function browser(): Promise<Browser> {
   const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-  const browser = await chromium.launchServer({ executablePath, headless: true, args: QUIET });
-  const site = await serve('dist');
-  project.provide('browser', browser.wsEndpoint());
-  project.provide('site', site.address);
-  return async () => {
-    await browser.close();
-    await site.close();
-  };
+  launched ??= chromium.launch({ executablePath, headless: true, args: QUIET });
+  return launched;
 }
+
+afterAll(async () => (await launched)?.close());

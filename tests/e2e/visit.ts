@@ -1,7 +1,8 @@
 /** A visitor's look at a page: opens it, and writes down everything that a page must not do. */
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { inject } from 'vitest';
 import type { OrreryExhibit } from '../../web/exhibit/element.ts';
+import { browser } from './browser.ts';
 
 declare global {
   /** Tasks of the page's main thread over 50 ms, in milliseconds. */
@@ -9,8 +10,6 @@ declare global {
   /** When the page's exhibit first drew anything, and first drew a frame computed in the page. */
   var orreryFirst: { drawn?: number; alive?: number };
 }
-
-let connected: Promise<Browser> | undefined;
 
 /** The address of a page of the site. */
 export const address = (path: string) => new URL(path, inject('site')).href;
@@ -31,9 +30,7 @@ export async function visit(
   options: BrowserContextOptions = {},
   friends: string[] = [],
 ): Promise<Visit> {
-  connected ??= chromium.connect(inject('browser'));
-  const browser = await connected;
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const context = await (await browser()).newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   const complaints: string[] = [];
   const complain = (text: string) => {

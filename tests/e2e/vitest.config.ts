@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     root: '.',
     include: ['tests/e2e/**/*.test.ts'],
-    globalSetup: 'tests/e2e/browser.ts',
+    globalSetup: 'tests/e2e/host.ts',
     fileParallelism: false,
     maxConcurrency: 2,
     testTimeout: 60_000,
