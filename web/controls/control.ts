@@ -26,7 +26,6 @@ export abstract class Control<S extends Spec, V extends Value = S['default']> ex
       display: block;
       font: 400 13px / 1.35 var(--orrery-ui);
       color: var(--orrery-ink);
-      font-variant-numeric: tabular-nums;
       min-width: 0;
     }
     .head {
@@ -51,6 +50,7 @@ export abstract class Control<S extends Spec, V extends Value = S['default']> ex
     input,
     textarea {
       font: inherit;
+      font-variant-numeric: tabular-nums;
       color: inherit;
       accent-color: var(--orrery-accent);
     }

@@ -67,7 +67,6 @@ export const layout = css`
     color: var(--orrery-ink);
     background: var(--orrery-paper);
     font: 400 14px / 1.4 var(--orrery-ui);
-    font-variant-numeric: tabular-nums;
   }
   :host([hidden]) {
     display: none;
@@ -222,6 +221,7 @@ export const layout = css`
     font-weight: 650;
     font-family: var(--orrery-ui);
     font-size: 0.92em;
+    font-variant-numeric: tabular-nums;
     white-space: nowrap;
   }
   .word {

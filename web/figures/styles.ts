@@ -7,7 +7,6 @@ export const styles = css`
     min-width: 0;
     color: var(--figure-ink);
     font: 400 14px/1.45 'Inter Variable', Inter, system-ui, -apple-system, 'Segoe UI', 'Liberation Sans', sans-serif;
-    font-variant-numeric: tabular-nums;
   }
   figure { margin: 0; }
   header { display: flex; align-items: flex-start; gap: 8px; min-height: 30px; }
@@ -68,7 +67,7 @@ export const styles = css`
   .switch i { font-style: normal; padding: 0 3px; }
   .readout {
     position: absolute; left: 0; top: 0; z-index: 3; max-width: min(260px, 80%); padding: 4px 8px; pointer-events: none;
-    font-size: 12px; line-height: 1.4; border-radius: 4px; color: var(--figure-ink);
+    font-size: 12px; line-height: 1.4; border-radius: 4px; color: var(--figure-ink); font-variant-numeric: tabular-nums;
     background: color-mix(in srgb, var(--figure-paper) 93%, transparent); border: 1px solid var(--figure-rule);
   }
   .readout[hidden] { display: none; }
@@ -78,7 +77,7 @@ export const styles = css`
   .readout div span:last-child { white-space: nowrap; }
   .spoken { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .scroll { max-height: 420px; overflow: auto; margin: 4px 0; }
-  table { border-collapse: collapse; min-width: min(100%, 34em); font-size: 13px; }
+  table { font-variant-numeric: tabular-nums; border-collapse: collapse; min-width: min(100%, 34em); font-size: 13px; }
   th, td { padding: 4px 10px; text-align: left; border-bottom: 1px solid var(--figure-rule); white-space: nowrap; }
   th { position: sticky; top: 0; background: var(--figure-paper); font-weight: 600; color: var(--figure-muted); }
   th.number, td.number { text-align: right; }

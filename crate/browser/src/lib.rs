@@ -144,10 +144,10 @@ macro_rules! export {
             }
 
             #[wasm_bindgen(
-                        wasm_bindgen = $crate::wasm_bindgen,
-                        wasm_bindgen_futures = $crate::wasm_bindgen_futures,
-                        js_sys = $crate::js_sys
-                    )]
+                                wasm_bindgen = $crate::wasm_bindgen,
+                                wasm_bindgen_futures = $crate::wasm_bindgen_futures,
+                                js_sys = $crate::js_sys
+                            )]
             impl Session {
                 /// Begins a run; throws the error as JSON text.
                 #[wasm_bindgen(constructor)]

@@ -14,7 +14,7 @@ pub trait Session {
     /// Steps run.
     fn step(&self) -> usize;
 
-    /// Steps the run takes at most.
+    /// Steps the run takes at most; once it has been over, the steps it took.
     fn length(&self) -> usize;
 
     /// Whether the run is over.
@@ -51,6 +51,8 @@ struct Running<E: Exhibit> {
     start: Moment<E>,
     kept: Vec<Moment<E>>,
     stride: usize,
+    /// The step at which the run was over, once it has been there.
+    end: Option<usize>,
 }
 
 #[derive(Clone)]
@@ -68,7 +70,7 @@ pub fn open<E: Exhibit>(settings: &Settings, seed: u64) -> Result<Box<dyn Sessio
     let controls: E::Controls = read(settings)?;
     let exhibit = E::new(&controls, &mut Rng::seed_from_u64(seed))?;
     let start = Moment { step: 0, done: exhibit.length() == 0, exhibit };
-    Ok(Box::new(Running { controls, now: start.clone(), start, kept: Vec::new(), stride: 1 }))
+    Ok(Box::new(Running { controls, now: start.clone(), start, kept: Vec::new(), stride: 1, end: None }))
 }
 
 impl<E: Exhibit> Running<E> {
@@ -91,7 +93,7 @@ impl<E: Exhibit> Session for Running<E> {
     }
 
     fn length(&self) -> usize {
-        self.now.exhibit.length()
+        self.end.unwrap_or_else(|| self.now.exhibit.length())
     }
 
     fn done(&self) -> bool {
@@ -109,6 +111,9 @@ impl<E: Exhibit> Session for Running<E> {
                 let progress = self.now.exhibit.step(compute).await;
                 self.now.step += 1;
                 self.now.done = progress == Progress::Done || self.now.step >= self.now.exhibit.length();
+                if self.now.done {
+                    self.end = Some(self.now.step);
+                }
                 self.keep();
                 if !go_on() {
                     break;

@@ -38,6 +38,9 @@ struct Setting {
     /// Largest error that counts as found.
     #[control(label = "tolerance", range = 1e-16..=1.0, log, default = 1e-12, live)]
     tolerance: f64,
+    /// The error at which it stops.
+    #[control(label = "goal", range = 0.0..=1.0, default = 0.0)]
+    goal: f64,
     /// Where it starts.
     #[control(label = "start", count = 1..=2, domain = [[0.0, 9.0], [0.0, 9.0]], default = [[1.0, 2.0]].into())]
     start: Points,
@@ -68,6 +71,7 @@ struct Root {
     steps: usize,
     noise: f64,
     tolerance: f64,
+    goal: f64,
     rng: Rng,
     error: Series,
 }
@@ -88,9 +92,9 @@ impl Exhibit for Root {
         if setting.method == Method::PlainBisection {
             return Err(Error::of("method", "only Newton's method is built; choose that"));
         }
-        let &Setting { a, steps, noise, tolerance, .. } = setting;
+        let &Setting { a, steps, noise, tolerance, goal, .. } = setting;
         let x = setting.start.0[0][0];
-        Ok(Self { a, x, steps, noise, tolerance, rng: rng.clone(), error: Series::new() })
+        Ok(Self { a, x, steps, noise, tolerance, goal, rng: rng.clone(), error: Series::new() })
     }
 
     fn length(&self) -> usize {
@@ -99,8 +103,9 @@ impl Exhibit for Root {
 
     async fn step(&mut self, _: &Compute) -> Progress {
         self.x = 0.5 * (self.x + self.a / self.x) * (1.0 + self.noise * self.rng.random::<f64>());
-        self.error.push(self.error.iter().count() as f64, (self.x * self.x - self.a).abs());
-        Progress::Running
+        let error = (self.x * self.x - self.a).abs();
+        self.error.push(self.error.iter().count() as f64, error);
+        if error < self.goal { Progress::Done } else { Progress::Running }
     }
 
     fn figures(&self, figures: &mut Figures) {
@@ -165,7 +170,7 @@ fn the_schema_tells_the_page_all_it_needs() {
     assert_eq!(specs[2]["options"], json!([["newton", "Newton"], ["plain-bisection", "bisection by halves"]]));
     assert_eq!(specs[3]["default"], json!(["newton", "plain-bisection"]));
     assert_eq!(specs[5]["live"], json!(true));
-    assert_eq!(specs[12]["when"], json!(["method", ["newton"]]));
+    assert_eq!(specs[13]["when"], json!(["method", ["newton"]]));
 }
 
 #[test]
@@ -216,6 +221,17 @@ fn the_scenarios_give_their_verdicts() {
         assert_eq!(session.frame().claim.verdict, scenario.expect, "{}", scenario.id);
     }
     assert_eq!((ENTRY.scenarios)()[1].expect, Verdict::Fails);
+}
+
+#[test]
+fn a_run_that_ended_early_is_as_long_as_it_was_even_after_going_back() {
+    let mut session = open(json!({"steps": 300, "goal": 1e-9}), 0);
+    assert_eq!(session.length(), 300);
+    run_to(&mut session, usize::MAX);
+    let end = session.step();
+    assert!(end < 300 && session.length() == end);
+    run_to(&mut session, 1);
+    assert_eq!((session.step(), session.length()), (1, end));
 }
 
 #[test]

@@ -26,12 +26,12 @@
 //! ($M > 2D$), which makes $G$ the identity; where the map leaves parts of it unmixed, each part is solved alone. The
 //! picture is coarser for large dictionaries.
 
+use orrery_core::figure::{Ink, Symbol};
 use orrery_core::prelude::*;
 use orrery_kernels::expression::Expression;
 use orrery_kernels::fft::Roots;
 use orrery_kernels::linalg::{Complex, ComplexEigen, SmallestEigenvalue};
 use orrery_kernels::math::{PI, TAU, atan2, cos, exp, sin, sincos};
-use orrery_core::figure::{Ink, Symbol};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -431,7 +431,13 @@ impl Field {
     fn new(sizes: impl Iterator<Item = usize>) -> Self {
         let cost: usize = sizes.map(|n| n * n + SmallestEigenvalue::cost(n)).sum();
         let affordable = |side: usize| side * side / 2 * cost <= 3_000_000_000;
-        let side = if affordable(64) { 64 } else if affordable(32) { 32 } else { 16 };
+        let side = if affordable(64) {
+            64
+        } else if affordable(32) {
+            32
+        } else {
+            16
+        };
         let mut order = Vec::new();
         let coarsest = side / 4;
         let mut stride = coarsest;
@@ -666,7 +672,14 @@ impl Exhibit for KoopmanLiarDetector {
         year: 2024,
         lists: &[0, 2],
         claim: "EDMD prints eigenvalues an isometry cannot have; every pair that ResDMD accepts lies by the unit circle",
-        algorithms: &["ResDMD", "EDMD", "Koopman operator", "pseudospectrum", "residual", "solvability complexity index"],
+        algorithms: &[
+            "ResDMD",
+            "EDMD",
+            "Koopman operator",
+            "pseudospectrum",
+            "residual",
+            "solvability complexity index",
+        ],
         contenders: &[Contender::paper("resdmd", "ResDMD: accepted"), Contender::baseline("edmd", "EDMD: unchecked")],
     };
     type Controls = Settings;
@@ -806,7 +819,12 @@ impl Exhibit for KoopmanLiarDetector {
         plane.dot(x, y).of("resdmd").symbol(Symbol::Ring).radius(6.0).label("accepted");
 
         let name = self.selected().map_or(String::new(), |pair| {
-            format!(" of λ = {:.3} {} {:.3}i", pair.value.re, if pair.value.im < 0.0 { '−' } else { '+' }, pair.value.im.abs())
+            format!(
+                " of λ = {:.3} {} {:.3}i",
+                pair.value.re,
+                if pair.value.im < 0.0 { '−' } else { '+' },
+                pair.value.im.abs()
+            )
         });
         let caption = "Once round the colours is one turn of the complex value. A true eigenfunction is carried over \
                        itself by the map, turned by the angle of λ.";
@@ -959,7 +977,8 @@ mod tests {
         for row in 0..field.side {
             for column in 0..field.side {
                 let z = C::new(field.at(column as u32), field.at(row as u32));
-                let rotation = (-3..=3).map(|k| (z - unit(f64::from(k) * GOLDEN)).norm_sqr()).fold(f64::INFINITY, f64::min);
+                let rotation =
+                    (-3..=3).map(|k| (z - unit(f64::from(k) * GOLDEN)).norm_sqr()).fold(f64::INFINITY, f64::min);
                 let radius = z.norm_sqr().sqrt();
                 let chain = 1.0 + radius * radius - 2.0 * radius * cos(PI / 8.0);
                 let expected = rotation.min(chain).sqrt();
@@ -973,13 +992,18 @@ mod tests {
     fn a_typed_skew_shift_is_the_skew_shift() {
         let typed = run(&Settings { system: System::Custom, dictionary_order: 2, ..Settings::default() });
         let built_in = run(&Settings { dictionary_order: 2, ..Settings::default() });
-        let residuals = |exhibit: &KoopmanLiarDetector| exhibit.pairs.iter().map(|pair| pair.residual).collect::<Vec<_>>();
+        let residuals =
+            |exhibit: &KoopmanLiarDetector| exhibit.pairs.iter().map(|pair| pair.residual).collect::<Vec<_>>();
         assert_eq!(residuals(&typed), residuals(&built_in));
     }
 
     #[test]
     fn the_worlds_of_the_adversary_differ_between_the_samples_alone() {
         let duel = Adversary::new(5, 60).duel(60).unwrap();
-        assert!(duel.apart < 1e-15 && (duel.measured - duel.straight).abs() < 1e-9 && duel.wound > 0.5, "{:?}", duel.wound);
+        assert!(
+            duel.apart < 1e-15 && (duel.measured - duel.straight).abs() < 1e-9 && duel.wound > 0.5,
+            "{:?}",
+            duel.wound
+        );
     }
 }

@@ -441,10 +441,9 @@ impl Exhibit for OverparamSensingCurse {
             Descent::new(Form::Asymmetric, alpha, &f, &g),
             Descent::new(Form::Rebalanced, alpha, &f, &g),
         ];
-        let spectra = runs.iter().map(|run| Spectra {
-            f: vec![Series::new(); run.f.ncols()],
-            g: vec![Series::new(); run.g.ncols()],
-        });
+        let spectra = runs
+            .iter()
+            .map(|run| Spectra { f: vec![Series::new(); run.f.ncols()], g: vec![Series::new(); run.g.ncols()] });
         let spectra = spectra.collect();
         let pair = |alpha| [Form::Asymmetric, Form::Rebalanced].map(|form| Descent::new(form, alpha, &f, &g));
         let sweep = SWEEP.into_iter().flat_map(pair).collect();
@@ -487,7 +486,8 @@ impl Exhibit for OverparamSensingCurse {
         let symmetric = self.run(Form::Symmetric);
         let asymmetric = self.run(Form::Asymmetric);
         // A run that ended before there was a line to fit has none: NaN, which no bound admits.
-        let fitted = |run: &Descent, fit: Option<f64>| (!open || run.state != State::Running).then_some(fit.unwrap_or(f64::NAN));
+        let fitted =
+            |run: &Descent, fit: Option<f64>| (!open || run.state != State::Running).then_some(fit.unwrap_or(f64::NAN));
         let slope = fitted(symmetric, symmetric.log_log(1000.0).map(|fit| fit.slope));
         let line = fitted(asymmetric, asymmetric.log_linear().map(|fit| fit.explained));
         let told = |run: &Descent, text: &str| match run.state {
@@ -530,13 +530,14 @@ impl Exhibit for OverparamSensingCurse {
                 0.98,
             ),
             Clause::at_least(
-                if converging || !begun {
+                if converging || sweeping {
                     "Its rate grows with α: from each of 0.1, 0.2, 0.3, 0.4 to the next by a factor of at least {value} \
                      (more than {low})."
                 } else {
                     "Its rate grows with α from 0.1 to 0.4; but here not every one of these runs converges."
                 },
-                begun.then_some(growth),
+                // While the sweep is young, a run may not have begun to converge.
+                (begun && (converging || !sweeping)).then_some(growth),
                 1.0,
             )
             .pending_while(sweeping),
@@ -630,7 +631,9 @@ impl OverparamSensingCurse {
             let index = Form::OPTIONS.iter().position(|option| option.0 == form).unwrap_or(0);
             let spectra = &self.spectra[index];
             let names = if form.is_symmetric() { ["X", ""] } else { ["F", "G"] };
-            for ((name, factor), faint) in names.into_iter().zip([&spectra.f, &spectra.g]).zip([!form.is_symmetric(), false]) {
+            for ((name, factor), faint) in
+                names.into_iter().zip([&spectra.f, &spectra.g]).zip([!form.is_symmetric(), false])
+            {
                 for (i, sigma) in factor.iter().enumerate() {
                     let spurious = i >= self.settings.true_rank;
                     let kind = if spurious { "superfluous" } else { "true" };
@@ -662,7 +665,9 @@ impl OverparamSensingCurse {
             .collect();
         let pitch = size * 1.125;
         let width = pitch * panels.len() as f64;
-        figure.x(Axis::linear("column").domain(0.0, width)).y(Axis::linear("row").domain(-0.15 * size, size).reversed());
+        figure
+            .x(Axis::linear("column").domain(0.0, width))
+            .y(Axis::linear("row").domain(-0.15 * size, size).reversed());
         figure.equal();
         let greatest = self.problem.target.amax();
         for (index, (name, matrix)) in panels.iter().enumerate() {

@@ -823,8 +823,7 @@ impl Exhibit for LionLyapunov {
 
         let mut projected = x.clone();
         f.project(&mut projected);
-        let (optimum, best) =
-            if large { f.minimise_from(projected.clone(), 250) } else { f.minimise_in_plane() };
+        let (optimum, best) = if large { f.minimise_from(projected.clone(), 250) } else { f.minimise_in_plane() };
         let half = 4.0_f64.max(1.25 / lambda);
         let contours = match &f.f {
             Objective::Logistic(data) => {
@@ -943,7 +942,10 @@ impl Exhibit for LionLyapunov {
         path.line(self.adamw_track.path.xs(), self.adamw_track.path.ys()).of("adamw");
         path.line(self.flow_path.xs(), self.flow_path.ys()).of("lion").label("Lion's equation").dashed();
         path.line(self.lion_track.path.xs(), self.lion_track.path.ys()).of("lion");
-        path.dot([fixed.optimum_at[0]], [fixed.optimum_at[1]]).symbol(Symbol::Cross).radius(6.0).label("optimum inside");
+        path.dot([fixed.optimum_at[0]], [fixed.optimum_at[1]])
+            .symbol(Symbol::Cross)
+            .radius(6.0)
+            .label("optimum inside");
         path.dot([self.projected[0]], [self.projected[1]]).of("projected").symbol(Symbol::Square).radius(4.0);
         path.dot([self.adamw.x[0]], [self.adamw.x[1]]).of("adamw").radius(5.0);
         path.dot([self.lion.x[0]], [self.lion.x[1]]).of("lion").radius(5.0);
@@ -958,7 +960,8 @@ impl Exhibit for LionLyapunov {
         energy.line(xs(&lion), ys(&lion)).of("lion");
         energy.dot(xs(&rises), ys(&rises)).ink(Ink::Accent).radius(2.0).label("H rises");
 
-        let caption = "Outside the body, the distance falls by at least 1/(1 + ελ) at every step: under the dashed line.";
+        let caption =
+            "Outside the body, the distance falls by at least 1/(1 + ελ) at every step: under the dashed line.";
         let mut distance = figures.figure("distance", "The distance to the walls", caption);
         distance.x(Axis::linear("iteration t")).y(Axis::log("distance of λx to D"));
         if fixed.first_distance > 0.0 {

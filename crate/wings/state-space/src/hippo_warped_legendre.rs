@@ -36,7 +36,16 @@ const CARD: Card = Card {
     year: 2022,
     lists: &[0, 2],
     claim: "The state of S4's LegS matrix is a list of Legendre coefficients of an exponentially warped past.",
-    algorithms: &["HiPPO", "LegS", "LegT", "FouT", "S4", "state space model", "matrix exponential", "bilinear discretisation"],
+    algorithms: &[
+        "HiPPO",
+        "LegS",
+        "LegT",
+        "FouT",
+        "S4",
+        "state space model",
+        "matrix exponential",
+        "bilinear discretisation",
+    ],
     contenders: &[
         Contender::paper("hippo", "the state read in closed form"),
         Contender::baseline("best", "the same state, best read-out"),
@@ -622,7 +631,9 @@ impl Exhibit for HippoWarpedLegendre {
             Family::LegT | Family::FouT => {
                 "LegS follows its closed form; this family only nears its window: it leaves it by up to {value} (bound {high})."
             }
-            Family::RandomStable => "A random system has no closed form: it leaves that of LegS by up to {value} (bound {high}).",
+            Family::RandomStable => {
+                "A random system has no closed form: it leaves that of LegS by up to {value} (bound {high})."
+            }
         };
         let begun = (!self.basis.is_empty()).then_some(self.deviation);
         let errors = &self.errors;
@@ -696,7 +707,13 @@ impl Exhibit for HippoWarpedLegendre {
                 "fourier-delay",
                 "FouT still has it",
                 "The same bump in a Fourier window of 2,500 samples comes out delayed and almost intact; but only LegS has an exact formula.",
-                Settings { signal: Signal::Event, family: Family::FouT, timescale: 0.0004, state_size: 128, ..default() },
+                Settings {
+                    signal: Signal::Event,
+                    family: Family::FouT,
+                    timescale: 0.0004,
+                    state_size: 128,
+                    ..default()
+                },
             ),
         ]
     }
@@ -707,16 +724,19 @@ impl HippoWarpedLegendre {
         let block = self.moment();
         let now = (block * BLOCK) as f64;
         let timescale = self.settings.timescale;
-        let mut caption = "Ink: the signal. Colour: its past as the state at the query time tells it. Shaded: the weight of \
+        let mut caption =
+            "Ink: the signal. Colour: its past as the state at the query time tells it. Shaded: the weight of \
                            the past in that state."
-            .to_owned();
+                .to_owned();
         for (name, memory) in [("recurrence", &self.memory), ("rival", &self.rival)] {
             if let Some(sample) = memory.blown {
                 caption += &format!(" The {name} blew up at sample {sample}.");
             }
         }
         let mut figure = figures.figure("history", "The past, read off the state", caption);
-        figure.x(Axis::linear("time").unit("samples").domain(0.0, SAMPLES as f64)).y(Axis::linear("signal").domain(-1.5, 1.5));
+        figure
+            .x(Axis::linear("time").unit("samples").domain(0.0, SAMPLES as f64))
+            .y(Axis::linear("signal").domain(-1.5, 1.5));
         let every = 2;
         let times: Vec<f64> = (0..block * BLOCK).step_by(every).map(|lag| now - 1.0 - lag as f64).collect();
         let weights: Vec<f64> = (0..block * BLOCK)
@@ -755,7 +775,9 @@ impl HippoWarpedLegendre {
             "Lines: all N basis functions from the matrix exponential. Rings: the closed form."
         };
         let mut figure = figures.figure("basis", "The basis in which it remembers", caption);
-        figure.x(Axis::linear("t").unit("timescales").domain(0.0, SPAN)).y(Axis::linear("[exp(tA) B]ₙ").domain(-2.5, 4.0));
+        figure
+            .x(Axis::linear("t").unit("timescales").domain(0.0, SPAN))
+            .y(Axis::linear("[exp(tA) B]ₙ").domain(-2.5, 4.0));
         let times: Vec<f64> = (0..self.basis.len()).map(basis_time).collect();
         for &i in &shown {
             let tone = i as f64 / n.max(2) as f64;
@@ -777,9 +799,10 @@ impl HippoWarpedLegendre {
     }
 
     fn draw_map(&self, figures: &mut Figures) {
-        let mut caption = "How wrong the state is about one moment of the past. Below and left of the line that moment is \
+        let mut caption =
+            "How wrong the state is about one moment of the past. Below and left of the line that moment is \
                            younger than one timescale. Each row is a run of its own."
-            .to_owned();
+                .to_owned();
         if self.map_blown > 0 {
             caption += " The recurrence blew up in some rows: there all is lost.";
         }
@@ -799,10 +822,14 @@ impl HippoWarpedLegendre {
 
     fn draw_matrix(&self, figures: &mut Figures) {
         let n = self.system.b.len();
-        let caption = "Entries by sign and size. LegS is lower triangular: each coefficient is driven by the coarser ones alone.";
+        let caption =
+            "Entries by sign and size. LegS is lower triangular: each coefficient is driven by the coarser ones alone.";
         let mut figure = figures.figure("matrix", "The state matrix A", caption);
         let size = n as f64;
-        figure.x(Axis::linear("column k").domain(0.0, size)).y(Axis::linear("row n").domain(0.0, size).reversed()).equal();
+        figure
+            .x(Axis::linear("column k").domain(0.0, size))
+            .y(Axis::linear("row n").domain(0.0, size).reversed())
+            .equal();
         let grid = Grid { values: &self.signs, columns: n, x: [0.0, size], y: [0.0, size] };
         figure.raster(grid, Colors::diverging("sign(A) log₁₀(1 + |A|)"));
     }
@@ -811,7 +838,8 @@ impl HippoWarpedLegendre {
         let caption = "Relative error of the past in the weight e^(-s): root mean square over the run so far.";
         let mut figure = figures.figure("errors", "How well each reading does", caption);
         let errors = &self.errors;
-        let rows = [("hippo", errors.hippo), ("best", errors.best), ("rival", errors.rival), ("uniform", errors.uniform)];
+        let rows =
+            [("hippo", errors.hippo), ("best", errors.best), ("rival", errors.rival), ("uniform", errors.uniform)];
         let known = rows.into_iter().filter_map(|(id, squared)| Some((id, errors.relative(squared)?)));
         let (ids, values): (Vec<&str>, Vec<f64>) = known.unzip();
         let labels = ids.iter().map(|id| CARD.contenders.iter().find(|c| c.id == *id).map_or("", |c| c.label));

@@ -204,9 +204,8 @@ impl Group {
         let along = |f: &[f64], x: &[f64]| f.iter().zip(x).map(|(f, x)| f * x).sum::<f64>();
         let square = |x: f64| x * x;
         let total = along(w, w).max(f64::MIN_POSITIVE);
-        let power = |irrep: &Irrep| -> f64 {
-            irrep.basis.iter().map(|f| square(along(f, u)) + square(along(f, v))).sum()
-        };
+        let power =
+            |irrep: &Irrep| -> f64 { irrep.basis.iter().map(|f| square(along(f, u)) + square(along(f, v))).sum() };
         self.irreps.iter().map(|irrep| power(irrep) / total).collect()
     }
 
@@ -383,7 +382,16 @@ enum Read {
 impl Readout {
     fn new(run: usize, at: usize, w: Vec<f64>, nodes: usize) -> Self {
         let zeros = |len| vec![0.0; len];
-        Self { run, at, w, mean: zeros(nodes), gram: zeros(nodes * nodes), v: Vec::new(), phase: Read::Gram(0), right: [0; 2] }
+        Self {
+            run,
+            at,
+            w,
+            mean: zeros(nodes),
+            gram: zeros(nodes * nodes),
+            v: Vec::new(),
+            phase: Read::Gram(0),
+            right: [0; 2],
+        }
     }
 
     /// Steps that a readout of `sample` takes.
@@ -877,9 +885,10 @@ impl GrokkingEnergyPeaks {
 
     fn open_readout(&mut self, run: usize) {
         let n = self.group.order;
-        self.readout = self.ascents.get(run).map(|ascent| {
-            Readout::new(run, self.iteration, transposed(&ascent.w, 2 * n), self.settings.hidden_nodes)
-        });
+        self.readout = self
+            .ascents
+            .get(run)
+            .map(|ascent| Readout::new(run, self.iteration, transposed(&ascent.w, 2 * n), self.settings.hidden_nodes));
     }
 
     /// One slice of every flock's iteration.
@@ -949,7 +958,8 @@ impl GrokkingEnergyPeaks {
         let marks: Vec<(f64, &str)> =
             stages.into_iter().filter_map(|(name, start)| start.map(|at| (at as f64, name))).collect();
         lines.rule_x(marks.iter().map(|(at, _)| *at)).dashed();
-        let places: Vec<[f64; 2]> = marks.iter().enumerate().map(|(i, (at, _))| [*at, 1.03 - 0.04 * i as f64]).collect();
+        let places: Vec<[f64; 2]> =
+            marks.iter().enumerate().map(|(i, (at, _))| [*at, 1.03 - 0.04 * i as f64]).collect();
         lines.text(&places, marks.iter().map(|(_, name)| *name)).ink(Ink::Muted);
         let flocks = [("ascent", "your pairs"), ("more", "80% of the pairs"), ("fewer", "40% of the pairs")];
         for (ascent, (id, name)) in self.ascents.iter().zip(flocks) {
@@ -981,7 +991,15 @@ impl Exhibit for GrokkingEnergyPeaks {
         year: 2025,
         lists: &[0, 2, 3, 4],
         claim: "Each hidden node climbs its own energy, and every peak is one pure Fourier wave, until too few pairs are shown",
-        algorithms: &["grokking", "Muon", "Adam", "Newton-Schulz", "ridge regression", "modular addition", "irreducible representations"],
+        algorithms: &[
+            "grokking",
+            "Muon",
+            "Adam",
+            "Newton-Schulz",
+            "ridge regression",
+            "modular addition",
+            "irreducible representations",
+        ],
         contenders: &[
             Contender::paper("ascent", "energy ascent"),
             Contender::paper("muon", "joint training, Muon"),
@@ -1154,8 +1172,12 @@ impl Exhibit for GrokkingEnergyPeaks {
                 let value = if open { ratio } else { Some(ratio.unwrap_or(1.0)) };
                 let adam_open = self.trainers[0].knows().is_none() && open;
                 clauses.push(
-                    Clause::at_most("To get there it takes {value} times Adam's iterations (at most {high}).", value, 1.0)
-                        .pending_while(adam_open),
+                    Clause::at_most(
+                        "To get there it takes {value} times Adam's iterations (at most {high}).",
+                        value,
+                        1.0,
+                    )
+                    .pending_while(adam_open),
                 );
             }
             return Claim::new(clauses);
@@ -1163,9 +1185,11 @@ impl Exhibit for GrokkingEnergyPeaks {
         let [own, more, fewer] = self.ascents.as_slice() else { return Claim::new(Vec::new()) };
         let mut clauses = Vec::new();
         if own.sample.unseen.is_empty() {
-            let at_peak = own.shares.iter().zip(&own.energy).filter(|(shares, energy)| {
-                (*energy - self.group.peak(strongest(shares))).abs() <= 1e-6
-            });
+            let at_peak = own
+                .shares
+                .iter()
+                .zip(&own.energy)
+                .filter(|(shares, energy)| (*energy - self.group.peak(strongest(shares))).abs() <= 1e-6);
             let at_peak = at_peak.count() as f64 / own.shares.len().max(1) as f64;
             clauses.push(Clause::at_least(
                 "With all pairs, a share of {value} of the nodes has more than 99% of its power in one feature (at least {low}).",

@@ -212,9 +212,8 @@ impl Instance {
                 let mut cloud = |part: usize| {
                     let centres: Vec<[f64; 2]> = anchors.iter().skip(part).step_by(2).copied().collect();
                     let half = 0.5 / (centres.len() as f64).sqrt();
-                    let mut points: Vec<[f64; 2]> = (0..n)
-                        .map(|k| centres[k % centres.len()].map(|x| x + rng.random_range(-half..half)))
-                        .collect();
+                    let mut points: Vec<[f64; 2]> =
+                        (0..n).map(|k| centres[k % centres.len()].map(|x| x + rng.random_range(-half..half))).collect();
                     // From left to right, so that the matrix shows the geometry.
                     points.sort_by(|p, q| p[0].total_cmp(&q[0]));
                     points
@@ -247,7 +246,13 @@ impl Instance {
                 let c = masses(&setting.target_density, "target-density")?;
                 let way = |k: usize| (even(k / n) - even(k % n)).abs();
                 let cost = (0..n * n).map(|k| if first { way(k) } else { way(k) * way(k) }).collect();
-                Self { problem: entropic(cost, r, c), from: side_by_side(0.0), to: side_by_side(1.0), anchors: Vec::new(), task }
+                Self {
+                    problem: entropic(cost, r, c),
+                    from: side_by_side(0.0),
+                    to: side_by_side(1.0),
+                    anchors: Vec::new(),
+                    task,
+                }
             }
             Task::TwoImages => {
                 let inked = |image: &Image, name: &str| {
@@ -297,11 +302,8 @@ impl Work {
 
     /// At the rates of one native core, nanoseconds an entry. No clock is read: the same run gives the same picture.
     fn seconds(&self) -> f64 {
-        let nanoseconds = 4.0 * self.exponentials
-            + 1.5 * self.compared
-            + 1.2 * self.dense
-            + 2.5 * self.sparse
-            + 5.0 * self.vector;
+        let nanoseconds =
+            4.0 * self.exponentials + 1.5 * self.compared + 1.2 * self.dense + 2.5 * self.sparse + 5.0 * self.vector;
         1e-9 * nanoseconds
     }
 }
@@ -566,7 +568,8 @@ impl Newton {
                     let gain = trial.step * self.slope;
                     let rounding = 1e-11 * (1.0 + self.value.abs());
                     let better = value >= self.value + 1e-4 * gain && violation.is_finite();
-                    let accepted = if gain > rounding || trial.step == 0.0 { better } else { violation < self.violation };
+                    let accepted =
+                        if gain > rounding || trial.step == 0.0 { better } else { violation < self.violation };
                     if !accepted {
                         let step = 0.5 * trial.step;
                         if step < 1e-15 {
@@ -824,7 +827,9 @@ impl Exhibit for SinkhornNewtonSparse {
         let mut clouds = figures.figure("clouds", "Who goes where", caption);
         let task = self.instance.task;
         match task {
-            Task::TwoClouds => clouds.x(Axis::linear("x").domain(-0.2, 1.2)).y(Axis::linear("y").domain(-0.2, 1.2)).equal(),
+            Task::TwoClouds => {
+                clouds.x(Axis::linear("x").domain(-0.2, 1.2)).y(Axis::linear("y").domain(-0.2, 1.2)).equal()
+            }
             Task::TwoImages => clouds.x(Axis::linear("x")).y(Axis::linear("y")).equal(),
             _ => clouds.x(Axis::linear("x")).y(Axis::categories("", ["to move", "to fill"])),
         };
