@@ -143,11 +143,7 @@ macro_rules! export {
                 pub hash: String,
             }
 
-            #[wasm_bindgen(
-                                wasm_bindgen = $crate::wasm_bindgen,
-                                wasm_bindgen_futures = $crate::wasm_bindgen_futures,
-                                js_sys = $crate::js_sys
-                            )]
+            #[wasm_bindgen(wasm_bindgen = $crate::wasm_bindgen, wasm_bindgen_futures = $crate::wasm_bindgen_futures)]
             impl Session {
                 /// Begins a run; throws the error as JSON text.
                 #[wasm_bindgen(constructor)]
