@@ -532,7 +532,8 @@ export class OrreryExhibit extends LitElement implements Spectator {
     return repeat(
       layouts,
       ({ id }) => id,
-      ({ id }) => html`<orrery-figure id=${id} .contenders=${description.contenders} @drag=${this.drag}></orrery-figure>`,
+      ({ id }) =>
+        html`<orrery-figure id=${id} .contenders=${description.contenders} @drag=${this.drag}></orrery-figure>`,
     );
   }
 
