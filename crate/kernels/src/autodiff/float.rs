@@ -23,6 +23,7 @@ pub trait Float: Real + Sub<Output = Self> + Div<Output = Self> + Neg<Output = S
 }
 
 impl Float for f64 {
+    #[inline(always)]
     fn of(x: f64) -> Self {
         x
     }
@@ -30,6 +31,7 @@ impl Float for f64 {
     fn exp(self) -> Self {
         math::exp_wide(self)
     }
+    #[inline(always)]
     fn log(self) -> Self {
         math::log(self)
     }
@@ -48,6 +50,7 @@ impl Float for f64 {
 }
 
 impl Float for f32 {
+    #[inline(always)]
     fn of(x: f64) -> Self {
         x as f32
     }
@@ -55,6 +58,7 @@ impl Float for f32 {
     fn exp(self) -> Self {
         exp_f32(self)
     }
+    #[inline(always)]
     fn log(self) -> Self {
         libm::logf(self)
     }

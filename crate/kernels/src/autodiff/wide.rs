@@ -2,6 +2,17 @@
 //! operations, so that they give the same bits everywhere. The polynomials are those of Moshier's Cephes library.
 
 use crate::math::exp_wide;
+// An `if` might compute only what it needs, in a branch.
+use std::hint::select_unpredictable as choose;
+
+/// `(…(a x + b) x + …) x + z`, written out: a loop over the coefficients would stand in the way of one over the numbers.
+macro_rules! horner {
+    ($x:expr, [$first:expr, $($next:expr),+ $(,)?] $(,)?) => {{
+        let sum = $first;
+        $(let sum = sum * $x + $next;)+
+        sum
+    }};
+}
 
 /// `log2(e)`, and `ln(2)` in two parts, the first with zeros at its end so that its multiples are exact.
 const LN_2_HIGH: f32 = 0.693_359_375;
@@ -16,41 +27,32 @@ pub(super) fn exp_f32(x: f32) -> f32 {
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let k = shifted - ROUND;
     let r = (x - k * LN_2_HIGH) - k * LN_2_LOW;
-    let q = horner(r, [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5]);
+    let q = horner!(r, [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5]);
     let scale = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
     let value = (1.0 + (r + r * r * q)) * scale;
     let value = if x < -87.0 { 0.0 } else { value };
     if x > 88.0 { f32::INFINITY } else { value }
 }
 
-#[inline(always)]
-fn horner<T: super::Float, const N: usize>(x: T, coefficients: [T; N]) -> T {
-    let mut sum = coefficients[0];
-    for &c in &coefficients[1..] {
-        sum = sum * x + c;
-    }
-    sum
-}
-
 /// `tanh x`: a polynomial near zero, `1 - 2/(e^2|x| + 1)` elsewhere.
 #[inline(always)]
 pub(super) fn tanh_f32(x: f32) -> f32 {
     let (size, z) = (x.abs(), x * x);
-    let p = horner(z, [-5.704_988_7e-3, 2.063_908_9e-2, -5.373_971_5e-2, 1.333_144_2e-1, -3.333_328_2e-1]);
+    let p = horner!(z, [-5.704_988_7e-3, 2.063_908_9e-2, -5.373_971_5e-2, 1.333_144_2e-1, -3.333_328_2e-1]);
     let near = size + size * z * p;
     let far = 1.0 - 2.0 / (exp_f32(2.0 * size) + 1.0);
-    (if size < 0.625 { near } else { far }).copysign(x)
+    choose(size < 0.625, near, far).copysign(x)
 }
 
 /// The same in double precision, with a rational function near zero.
 #[inline(always)]
 pub(super) fn tanh_f64(x: f64) -> f64 {
     let (size, z) = (x.abs(), x * x);
-    let p = horner(z, [-9.643_991_794_250_523e-1, -9.928_772_310_019_185e1, -1.614_687_684_417_084_5e3]);
-    let q = horner(z, [1.0, 1.128_116_784_916_329_3e2, 2.235_488_390_601_004_4e3, 4.844_063_053_251_255e3]);
+    let p = horner!(z, [-9.643_991_794_250_523e-1, -9.928_772_310_019_185e1, -1.614_687_684_417_084_5e3]);
+    let q = horner!(z, [1.0, 1.128_116_784_916_329_3e2, 2.235_488_390_601_004_4e3, 4.844_063_053_251_255e3]);
     let near = size + size * z * (p / q);
     let far = 1.0 - 2.0 / (exp_wide(2.0 * size) + 1.0);
-    (if size < 0.625 { near } else { far }).copysign(x)
+    choose(size < 0.625, near, far).copysign(x)
 }
 
 /// `erf x`: `x p(x²)` near zero, elsewhere `1 - e^(-x²) p(1/x²)/|x|`.
@@ -58,7 +60,7 @@ pub(super) fn tanh_f64(x: f64) -> f64 {
 pub(super) fn erf_f32(x: f32) -> f32 {
     let (size, z) = (x.abs(), x * x);
     let near = size
-        * horner(
+        * horner!(
             z,
             [
                 7.853_861_4e-5,
@@ -71,10 +73,10 @@ pub(super) fn erf_f32(x: f32) -> f32 {
             ],
         );
     // Beyond 4, erf x rounds to one.
-    let limited = if size < 4.0 { size } else { 4.0 };
+    let limited = choose(size < 4.0, size, 4.0);
     let inverse = 1.0 / limited;
     let y = inverse * inverse;
-    let middle = horner(
+    let middle = horner!(
         y,
         [
             2.326_82e-2,
@@ -88,7 +90,7 @@ pub(super) fn erf_f32(x: f32) -> f32 {
             5.638_259_4e-1,
         ],
     );
-    let outer = horner(
+    let outer = horner!(
         y,
         [
             -1.047_766_4e1,
@@ -101,16 +103,15 @@ pub(super) fn erf_f32(x: f32) -> f32 {
             5.641_895e-1,
         ],
     );
-    let far = 1.0 - exp_f32(-limited * limited) * inverse * if size < 2.0 { middle } else { outer };
-    let value = if size < 1.0 { near } else { far };
-    (if x.is_nan() { x } else { value }).copysign(x)
+    let far = 1.0 - exp_f32(-limited * limited) * inverse * choose(size < 2.0, middle, outer);
+    choose(x.is_nan(), x, choose(size < 1.0, near, far)).copysign(x)
 }
 
 /// The same in double precision, with rational functions.
 #[inline(always)]
 pub(super) fn erf_f64(x: f64) -> f64 {
     let (size, z) = (x.abs(), x * x);
-    let p = horner(
+    let p = horner!(
         z,
         [
             9.604_973_739_870_516,
@@ -120,7 +121,7 @@ pub(super) fn erf_f64(x: f64) -> f64 {
             5.559_230_130_103_949_6e4,
         ],
     );
-    let q = horner(
+    let q = horner!(
         z,
         [
             1.0,
@@ -133,8 +134,8 @@ pub(super) fn erf_f64(x: f64) -> f64 {
     );
     let near = size * (p / q);
     // Beyond 6, erf x rounds to one.
-    let limited = if size < 6.0 { size } else { 6.0 };
-    let p = horner(
+    let limited = choose(size < 6.0, size, 6.0);
+    let p = horner!(
         limited,
         [
             2.461_969_814_735_305e-10,
@@ -148,7 +149,7 @@ pub(super) fn erf_f64(x: f64) -> f64 {
             5.575_353_353_693_993e2,
         ],
     );
-    let q = horner(
+    let q = horner!(
         limited,
         [
             1.0,
@@ -163,8 +164,7 @@ pub(super) fn erf_f64(x: f64) -> f64 {
         ],
     );
     let far = 1.0 - exp_wide(-limited * limited) * (p / q);
-    let value = if size < 1.0 { near } else { far };
-    (if x.is_nan() { x } else { value }).copysign(x)
+    choose(x.is_nan(), x, choose(size < 1.0, near, far)).copysign(x)
 }
 
 #[cfg(test)]
