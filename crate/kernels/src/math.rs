@@ -4,12 +4,19 @@
 //! `sqrt`, `abs`, `floor` and the four operations are exact everywhere and need no wrapper.
 
 mod exponential;
+mod logarithm;
+mod logistic;
+mod normal;
 
 pub use exponential::exp_wide;
 pub use libm::{
     acos, acosh, asin, asinh, atan, atan2, atanh, cbrt, cos, cosh, erf, erfc, exp, exp2, expm1, hypot, lgamma, log,
     log1p, log2, log10, pow, sin, sincos, sinh, tan, tanh, tgamma,
 };
+
+pub use logarithm::log_wide;
+pub use logistic::{sigmoid, sigmoid_wide, softplus, tanh_wide};
+pub use normal::{normal_cdf, normal_quantile};
 
 /// π.
 pub const PI: f64 = std::f64::consts::PI;
