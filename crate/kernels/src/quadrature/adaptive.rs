@@ -66,7 +66,13 @@ impl Part {
 ///
 /// # Errors
 /// [`Unresolved`] after 2,000 parts, or when a part of 1e-50 of the interval is not small enough.
-pub fn integrate(mut f: impl FnMut(f64) -> f64, a: f64, b: f64, absolute: f64, relative: f64) -> Result<f64, Unresolved> {
+pub fn integrate(
+    mut f: impl FnMut(f64) -> f64,
+    a: f64,
+    b: f64,
+    absolute: f64,
+    relative: f64,
+) -> Result<f64, Unresolved> {
     let mut parts = vec![Part::new(&mut f, a, b)];
     loop {
         let value: f64 = parts.iter().map(|part| part.value).sum();
