@@ -22,7 +22,7 @@ const KRONROD: [f64; 8] = [
     0.209_482_141_084_727_82,
 ];
 const GAUSS: [f64; 4] =
-    [0.129_484_966_168_869_7, 0.279_705_391_489_276_64, 0.381_830_050_505_118_93, 0.417_959_183_673_469_4];
+    [0.129_484_966_168_869_7, 0.279_705_391_489_276_64, 0.381_830_050_505_118_9, 0.417_959_183_673_469_4];
 
 /// How many parts are made at most, and how small a part of the whole may be: an integrable singularity at an end does
 /// not matter there, and another does not go away.
@@ -101,10 +101,9 @@ mod tests {
     #[test]
     fn the_nodes_are_those_of_gauss_with_seven_and_kronrods_between() {
         let seven = gauss_legendre(7);
-        for i in 0..4 {
-            let place = 2 * i + 1;
-            assert!((seven.nodes[i] + NODES[place]).abs() < 2e-16);
-            assert!((seven.weights[i] - GAUSS[i]).abs() < 5e-16);
+        for (i, weight) in GAUSS.iter().enumerate() {
+            assert!((seven.nodes[i] + NODES[2 * i + 1]).abs() < 2e-16);
+            assert!((seven.weights[i] - weight).abs() < 5e-16);
         }
         // Kronrod's rule is exact up to degree 22.
         for degree in [0, 2, 8, 14, 22] {
