@@ -10,18 +10,12 @@ pub fn normal_matrix(rows: usize, columns: usize, rng: &mut impl Rng) -> DMatrix
 }
 
 /// Orthonormal columns, `rows` x `columns` with `columns <= rows`, distributed uniformly (by Haar's measure when
-/// square): the Q of a Gaussian matrix whose R has a positive diagonal. Without those signs Q would depend on how a
-/// factorisation chooses them (Mezzadri 2007, "How to generate random matrices from the classical compact groups").
+/// square): the Q of a Gaussian matrix whose R has a positive diagonal, as nalgebra's has. With other signs Q would
+/// depend on how a factorisation chooses them (Mezzadri 2007, "How to generate random matrices from the classical
+/// compact groups").
 pub fn orthonormal(rows: usize, columns: usize, rng: &mut impl Rng) -> DMatrix<f64> {
     assert!(columns <= rows, "{columns} orthonormal columns of length {rows}");
-    let qr = normal_matrix(rows, columns, rng).qr();
-    let (mut q, r) = (qr.q(), qr.r());
-    for (j, mut column) in q.column_iter_mut().enumerate() {
-        if r[(j, j)] < 0.0 {
-            column.neg_mut();
-        }
-    }
-    q
+    normal_matrix(rows, columns, rng).qr().q()
 }
 
 /// `U diag(σ) Vᵀ`, `rows` x `columns`, with U and V uniformly random and these singular values, as many as the smaller
@@ -57,10 +51,12 @@ mod tests {
         #[test]
         fn columns_are_orthonormal(rows in 1_usize..40, share in 0.0_f64..1.0, seed in 0_u64..1000) {
             let columns = 1 + (share * rows as f64) as usize;
-            let q = orthonormal(rows, columns.min(rows), &mut ChaCha8Rng::seed_from_u64(seed));
-            let gram = q.transpose() * &q;
-            let apart = (&gram - DMatrix::identity(gram.nrows(), gram.ncols())).amax();
+            let columns = columns.min(rows);
+            let q = orthonormal(rows, columns, &mut ChaCha8Rng::seed_from_u64(seed));
+            let apart = (q.transpose() * &q - DMatrix::identity(columns, columns)).amax();
             prop_assert!(apart < 1e-13, "{}", apart);
+            let r = q.transpose() * normal_matrix(rows, columns, &mut ChaCha8Rng::seed_from_u64(seed));
+            prop_assert!(r.diagonal().iter().all(|entry| *entry > 0.0), "{}", r);
         }
 
         #[test]
@@ -86,7 +82,6 @@ mod tests {
     #[test]
     fn square_ones_are_uniform() {
         // Under Haar's measure tr Q has mean 0 and variance 1 (n >= 2), and half of the determinants are negative.
-        // Without the signs the trace of Householder's Q would be far from that.
         let rng = &mut ChaCha8Rng::seed_from_u64(9);
         let (count, mut sum, mut square, mut negative) = (4000.0, 0.0, 0.0, 0.0);
         for _ in 0..4000 {
