@@ -1,12 +1,12 @@
 //! The numbers a graph computes with.
 
-use super::wide::{erf_f32, erf_f64, exp_f32, tanh_f32, tanh_f64};
+use super::wide::{erf_f32, erf_f64, exp_f32, tanh_f32};
 use crate::linalg::Real;
 use crate::math;
 use std::ops::{Div, Neg, Sub};
 
-/// A real number with the functions that networks use. All but the logarithm run in SIMD registers when mapped over many
-/// numbers.
+/// A real number with the functions that networks use. Mapped over many numbers they run in SIMD registers, but
+/// for the logarithm of an `f32`.
 pub trait Float: Real + Sub<Output = Self> + Div<Output = Self> + Neg<Output = Self> + PartialOrd {
     /// The nearest number of this kind.
     fn of(x: f64) -> Self;
@@ -33,7 +33,7 @@ impl Float for f64 {
     }
     #[inline(always)]
     fn log(self) -> Self {
-        math::log(self)
+        math::log_wide(self)
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
@@ -41,7 +41,7 @@ impl Float for f64 {
     }
     #[inline(always)]
     fn tanh(self) -> Self {
-        tanh_f64(self)
+        math::tanh_wide(self)
     }
     #[inline(always)]
     fn erf(self) -> Self {
