@@ -2,6 +2,7 @@
 //! operations, so that they give the same bits everywhere. The polynomials are those of Moshier's Cephes library.
 
 use crate::math::exp_wide;
+use std::f32::consts::FRAC_2_SQRT_PI;
 // An `if` might compute only what it needs, in a branch.
 use std::hint::select_unpredictable as choose;
 
@@ -15,7 +16,7 @@ macro_rules! horner {
 }
 
 /// `log2(e)`, and `ln(2)` in two parts, the first with zeros at its end so that its multiples are exact.
-const LN_2_HIGH: f32 = 0.693_359_375;
+const LN_2_HIGH: f32 = 0.693_359_4;
 const LN_2_LOW: f32 = -2.121_944_4e-4;
 
 /// Adding it rounds to a whole number, which then stands in the low bits.
@@ -38,7 +39,7 @@ pub(super) fn exp_f32(x: f32) -> f32 {
 #[inline(always)]
 pub(super) fn tanh_f32(x: f32) -> f32 {
     let (size, z) = (x.abs(), x * x);
-    let p = horner!(z, [-5.704_988_7e-3, 2.063_908_9e-2, -5.373_971_5e-2, 1.333_144_2e-1, -3.333_328_2e-1]);
+    let p = horner!(z, [-5.704_988_7e-3, 2.063_909e-2, -5.373_971_5e-2, 1.333_144_2e-1, -3.333_328e-1]);
     let near = size + size * z * p;
     let far = 1.0 - 2.0 / (exp_f32(2.0 * size) + 1.0);
     choose(size < 0.625, near, far).copysign(x)
@@ -58,7 +59,7 @@ pub(super) fn erf_f32(x: f32) -> f32 {
                 -2.685_381_2e-2,
                 1.128_358_5e-1,
                 -3.761_262_6e-1,
-                1.128_379_2,
+                FRAC_2_SQRT_PI,
             ],
         );
     // Beyond 4, erf x rounds to one.
@@ -107,7 +108,7 @@ pub(super) fn erf_f64(x: f64) -> f64 {
             9.002_601_972_038_427e1,
             2.232_005_345_946_843e3,
             7.003_325_141_128_051e3,
-            5.559_230_130_103_949_6e4,
+            5.559_230_130_103_949e4,
         ],
     );
     let q = horner!(
@@ -117,7 +118,7 @@ pub(super) fn erf_f64(x: f64) -> f64 {
             3.356_171_416_475_031e1,
             5.213_579_497_801_527e2,
             4.594_323_829_709_801e3,
-            2.262_900_006_138_909_3e4,
+            2.262_900_006_138_909e4,
             4.926_739_426_086_359e4,
         ],
     );
