@@ -28,6 +28,7 @@ mod layers;
 mod loss;
 mod operation;
 mod product;
+mod scan;
 mod wide;
 
 pub use convolution::{Convolution, Pooling};
@@ -102,7 +103,7 @@ mod tests {
     type Shapes = &'static [(usize, usize)];
 
     /// Every layer, each with the shapes of its parameters.
-    const FUNCTIONS: [(&str, Shapes, Function); 14] = [
+    const FUNCTIONS: [(&str, Shapes, Function); 16] = [
         ("polynomial", &[(2, 3), (2, 3)], |g, p| {
             let difference = g.sub(p[0], p[1]);
             let product = g.mul(difference, p[0]);
@@ -158,6 +159,17 @@ mod tests {
             let rows = g.rows(p[0], &[2, 0, 2, 3]);
             let square = g.product((rows, false), (p[0], true));
             let square = g.mul(square, square);
+            g.sum(square)
+        }),
+        ("scan", &[(6, 2), (6, 2)], |g, p| {
+            let h = g.scan(p[0], p[1], 2);
+            let square = g.mul(h, h);
+            g.sum(square)
+        }),
+        ("scan of blocks", &[(8, 8), (8, 4)], |g, p| {
+            let a = g.tanh(p[0]);
+            let h = g.scan(a, p[1], 2);
+            let square = g.mul(h, h);
             g.sum(square)
         }),
         ("repetition", &[(3, 4), (1, 4), (3, 1), (1, 1)], |g, p| {
