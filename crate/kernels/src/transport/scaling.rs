@@ -78,7 +78,7 @@ impl<T: Scalar> Scaling<T> {
     pub fn advance(&mut self, problem: &Entropic<T>, rows: usize) -> Result<Option<T>, Error> {
         let n = self.b.len();
         let [power, column_power] = problem.power();
-        let end = self.row.saturating_add(rows.next_multiple_of(ROWS)).min(self.a.len());
+        let end = self.row.saturating_add(rows.div_ceil(ROWS).saturating_mul(ROWS)).min(self.a.len());
         while self.row < end {
             let rows = self.row..(self.row + ROWS).min(end);
             let lines = &self.kernel[rows.start * n..rows.end * n];
