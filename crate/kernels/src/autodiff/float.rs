@@ -1,6 +1,6 @@
 //! The numbers a graph computes with.
 
-use super::wide::{erf_f32, erf_f64, exp_f32, tanh_f32};
+use super::wide::{erf_f32, erf_f64, tanh_f32};
 use crate::linalg::Real;
 use crate::math;
 use std::ops::{Div, Neg, Sub};
@@ -56,7 +56,7 @@ impl Float for f32 {
     }
     #[inline(always)]
     fn exp(self) -> Self {
-        exp_f32(self)
+        math::exp_wide_f32(self)
     }
     #[inline(always)]
     fn log(self) -> Self {
