@@ -20,6 +20,7 @@ const exhibits = chosen.map(async ({ slug }) => {
 const pages = [
   { name: 'gallery', path: '' },
   { name: 'teach', path: 'teach/' },
+  { name: 'compute', path: 'compute/' },
   ...(await Promise.all(exhibits)).flat(),
 ];
 

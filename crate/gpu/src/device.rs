@@ -8,10 +8,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wgpu::{
-    Backends, BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType, BufferBindingType,
-    ComputePipeline, ComputePipelineDescriptor, Device, DeviceDescriptor, Instance, InstanceDescriptor, Limits,
-    PipelineLayout, PipelineLayoutDescriptor, PowerPreference, Queue, RequestAdapterOptions, ShaderModuleDescriptor,
-    ShaderSource, ShaderStages,
+    Backend, Backends, BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType,
+    BufferBindingType, ComputePipeline, ComputePipelineDescriptor, Device, DeviceDescriptor, DeviceType, Instance,
+    InstanceDescriptor, Limits, PipelineLayout, PipelineLayoutDescriptor, PowerPreference, Queue,
+    RequestAdapterOptions, ShaderModuleDescriptor, ShaderSource, ShaderStages,
 };
 
 /// A GPU that carries out plans.
@@ -24,6 +24,7 @@ pub struct Gpu {
     pipelines: RefCell<BTreeMap<Kernel, ComputePipeline>>,
     most_bytes: u64,
     lost: Arc<AtomicBool>,
+    software: bool,
     name: String,
 }
 
@@ -55,7 +56,7 @@ impl Gpu {
     /// Why there is none that can be used.
     pub async fn open() -> Result<Self, String> {
         let mut instance = InstanceDescriptor::new_without_display_handle();
-        instance.backends = Backends::VULKAN | Backends::BROWSER_WEBGPU;
+        instance.backends = Backends::VULKAN | Backends::METAL | Backends::BROWSER_WEBGPU;
         let options =
             RequestAdapterOptions { power_preference: PowerPreference::HighPerformance, ..Default::default() };
         let adapter = Instance::new(instance).request_adapter(&options).await;
@@ -72,12 +73,17 @@ impl Gpu {
         let words = [&info.name, &info.driver, &info.driver_info].into_iter().filter(|word| !word.is_empty());
         let words: Vec<_> = words.map(String::as_str).collect();
         let words = if words.is_empty() { "an adapter without a name".to_owned() } else { words.join(", ") };
-        let system = if cfg!(target_arch = "wasm32") { "WebGPU" } else { "Vulkan" };
+        let system = match info.backend {
+            Backend::BrowserWebGpu => "WebGPU",
+            Backend::Metal => "Metal",
+            _ => "Vulkan",
+        };
         let most_bytes = offered.max_buffer_size.min(offered.max_storage_buffer_binding_size);
-        Ok(Self::new(device, queue, format!("{system}: {words}"), most_bytes))
+        let name = format!("{system}: {words}");
+        Ok(Self { software: info.device_type == DeviceType::Cpu, most_bytes, name, ..Self::new(device, queue) })
     }
 
-    fn new(device: Device, queue: Queue, name: String, most_bytes: u64) -> Self {
+    fn new(device: Device, queue: Queue) -> Self {
         let lost = Arc::new(AtomicBool::new(false));
         let flag = lost.clone();
         device.set_device_lost_callback(move |_, _| flag.store(true, Ordering::Relaxed));
@@ -104,13 +110,28 @@ impl Gpu {
             bind_group_layouts: &[Some(&layout)],
             immediate_size: 0,
         });
-        let (pool, pipelines) = (Pool::default(), RefCell::default());
-        Self { device, queue, layout, pool, pipeline_layout, pipelines, most_bytes, lost, name }
+        Self {
+            device,
+            queue,
+            layout,
+            pool: Pool::default(),
+            pipeline_layout,
+            pipelines: RefCell::default(),
+            most_bytes: 0,
+            lost,
+            software: false,
+            name: String::new(),
+        }
     }
 
     /// What the page calls it.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it is no hardware, but a program that runs on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.software
     }
 
     /// Whether the device is gone, and every plan will fail.

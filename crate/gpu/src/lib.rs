@@ -5,6 +5,7 @@ mod costs;
 mod cpu;
 mod device;
 mod engine;
+pub mod measure;
 mod pool;
 mod run;
 mod shader;
@@ -14,7 +15,7 @@ pub use device::{Failure, Gpu};
 
 use cpu::Cpu;
 use engine::{Always, Faster};
-use orrery_core::compute::{Compute, Local};
+use orrery_core::compute::{Compute, Engine, Local};
 use std::rc::Rc;
 
 /// Products on the CPU.
@@ -27,9 +28,8 @@ pub fn always(gpu: Rc<Gpu>) -> Compute {
     Compute::new(Rc::new(Always(gpu)))
 }
 
-/// Products on the CPU until a GPU is found to be faster for them. `start` runs a future besides what runs now: it
-/// opens and measures the GPU when there is a first large product. All that is given out here shares what it learns.
-pub fn faster(start: fn(Local<'static, ()>)) -> impl Fn() -> Compute {
-    let engine = Rc::new(Faster::new(start));
-    move || Compute::new(engine.clone())
+/// Carries plans out on the CPU until a GPU is found to be faster for them. `start` runs a future besides what runs
+/// now: it opens and measures the GPU when there is a first large plan.
+pub fn faster(start: fn(Local<'static, ()>)) -> Rc<dyn Engine> {
+    Rc::new(Faster::new(start))
 }

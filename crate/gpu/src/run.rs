@@ -90,7 +90,7 @@ impl Gpu {
             errors.push(scope.pop());
         }
         // Reading begins at once, and what went wrong is asked in the meantime.
-        let mapped: Vec<_> = staged.iter().map(|buffer| map(buffer)).collect();
+        let mapped: Vec<_> = staged.iter().map(map).collect();
         #[cfg(not(target_arch = "wasm32"))]
         let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
         let mut failed = false;
