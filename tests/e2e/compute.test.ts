@@ -20,14 +20,14 @@ describe('the compute page', () => {
     const { page, complaints, close } = await visit(address('compute/'), {}, [], browser('software'));
     await page.getByRole('button', { name: 'Measure' }).click();
     await expect.poll(() => found(page), { timeout: 30_000 }).toContain('agree with the CPU’s');
-    expect(await found(page)).toContain('WebGPU: ');
+    expect(await found(page)).toContain('WebGPU: google');
     const off = /to (\S+) of the largest/.exec(await found(page));
     expect(Number(off?.[1])).toBeLessThan(1e-5);
-    await expect.poll(() => row(page, 256), { timeout: 30_000 }).not.toContain(Number.NaN);
+    const onBoth = async () => (await row(page, 256)).slice(0, 2).every((rate) => rate > 0);
+    await expect.poll(onBoth, { timeout: 30_000 }).toBe(true);
     await page.getByRole('button', { name: 'Stop' }).click();
     expect(await status(page)).toBe('Stopped');
     expect(await found(page)).toMatch(/the GPU is the faster|The GPU is behind the CPU/);
-    for (const rate of await row(page, 256)) expect(rate).toBeGreaterThan(0);
     expect(complaints).toEqual([]);
     await close();
   });

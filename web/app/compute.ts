@@ -76,7 +76,10 @@ function tell(): void {
   };
   const name = machine.gpu ?? machine.without ?? '';
   const outcome = worker ? '' : verdict(machine, [...rates.values()]);
-  const details = [name, agreement(machine)].filter(Boolean).join('. ');
+  const details = [name, agreement(machine)]
+    .filter(Boolean)
+    .map((text) => (text.endsWith('.') ? text : `${text}.`))
+    .join(' ');
   words.replaceChildren(...(outcome ? [paragraph(outcome, 'outcome')] : []), paragraph(details));
 }
 

@@ -6,7 +6,7 @@ import { type Finding, type Machine, type Rates, SIZES } from './machine';
 const LEAST_MS = 120;
 
 /** A product that will take longer than this is not begun, nor any larger one. */
-const MOST_MS = 6000;
+const MOST_MS = 10_000;
 
 /** Products that the longer of two chains has more. */
 const MORE = 4;

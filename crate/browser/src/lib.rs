@@ -54,7 +54,7 @@ pub fn cpu() -> Compute {
 /// Products on the CPU until a GPU is found to be faster; all runs of a worker share what is found.
 pub fn gpu() -> Compute {
     thread_local! {
-        static ENGINE: Rc<dyn Engine> = orrery_gpu::faster(|measuring| wasm_bindgen_futures::spawn_local(measuring));
+        static ENGINE: Rc<dyn Engine> = orrery_gpu::faster(wasm_bindgen_futures::spawn_local);
     }
     Compute::new(ENGINE.with(Rc::clone))
 }

@@ -70,8 +70,10 @@ impl Gpu {
         let descriptor = DeviceDescriptor { required_limits, ..Default::default() };
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| error.to_string())?;
         let info = adapter.get_info();
-        let words = [&info.name, &info.driver, &info.driver_info].into_iter().filter(|word| !word.is_empty());
-        let words: Vec<_> = words.map(String::as_str).collect();
+        let mut words = vec![info.name, info.driver, info.driver_info];
+        #[cfg(target_arch = "wasm32")]
+        words.extend(crate::browser::description(&device));
+        words.retain(|word| !word.is_empty());
         let words = if words.is_empty() { "an adapter without a name".to_owned() } else { words.join(", ") };
         let system = match info.backend {
             Backend::BrowserWebGpu => "WebGPU",

@@ -1,5 +1,7 @@
 //! Where large matrix products run: on the CPU, which is the reference everywhere, or on a GPU where that is faster.
 
+#[cfg(target_arch = "wasm32")]
+mod browser;
 mod clock;
 mod costs;
 mod cpu;

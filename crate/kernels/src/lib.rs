@@ -1,6 +1,7 @@
 //! Numerics that several exhibits share, one module a field.
 
 pub mod autodiff;
+pub mod data;
 pub mod expression;
 pub mod fft;
 pub mod legendre;
@@ -8,5 +9,7 @@ pub mod linalg;
 pub mod math;
 pub mod ode;
 pub mod optim;
+pub mod quadrature;
+pub mod random;
 pub mod ssm;
 pub mod transport;
