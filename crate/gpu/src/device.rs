@@ -31,7 +31,7 @@ pub struct Gpu {
 /// Why a GPU did not carry out a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// A matrix is larger than the device's buffers; smaller ones may do.
+    /// A matrix is larger than the device's buffers, or all of them than its memory; smaller ones may do.
     TooLarge,
     /// The device is gone.
     Lost,
@@ -42,7 +42,7 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLarge => write!(f, "a matrix is larger than a buffer of the device may be"),
+            Self::TooLarge => write!(f, "the matrices are too large for the device"),
             Self::Lost => write!(f, "the device is lost"),
             Self::Refused(why) => write!(f, "the device refused: {why}"),
         }

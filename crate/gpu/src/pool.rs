@@ -22,8 +22,7 @@ struct Idle {
 
 /// A buffer from the pool, to which it returns.
 pub(crate) struct Pooled {
-    // `None` only while it is dropped.
-    buffer: Option<Buffer>,
+    buffer: Buffer,
     pool: Pool,
 }
 
@@ -40,7 +39,7 @@ impl Pool {
             }
             None => device.create_buffer(&BufferDescriptor { label: None, size, usage, mapped_at_creation: false }),
         };
-        Pooled { buffer: Some(buffer), pool: self.clone() }
+        Pooled { buffer, pool: self.clone() }
     }
 
     /// Lets go of all idle buffers.
@@ -59,13 +58,14 @@ impl Deref for Pooled {
     type Target = Buffer;
 
     fn deref(&self) -> &Buffer {
-        self.buffer.as_ref().expect("a buffer is there until it is dropped")
+        &self.buffer
     }
 }
 
 impl Drop for Pooled {
     fn drop(&mut self) {
-        let Some(buffer) = self.buffer.take() else { return };
+        // Another handle to the same buffer.
+        let buffer = self.buffer.clone();
         if buffer.usage().contains(BufferUsages::MAP_READ) {
             buffer.unmap();
         }

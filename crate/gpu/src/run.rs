@@ -100,10 +100,20 @@ impl Gpu {
         if self.is_lost() {
             return Err(Failure::Lost);
         }
+        let mut refused = None;
         for error in errors {
-            if let Some(error) = error.await {
-                return Err(Failure::Refused(error.to_string()));
+            match error.await {
+                // Asked last, and the cause of the other errors.
+                Some(wgpu::Error::OutOfMemory { .. }) => {
+                    self.pool.clear();
+                    return Err(Failure::TooLarge);
+                }
+                Some(error) => refused = Some(error.to_string()),
+                None => {}
             }
+        }
+        if let Some(why) = refused {
+            return Err(Failure::Refused(why));
         }
         if failed {
             return Err(Failure::Refused("its memory cannot be read".into()));
