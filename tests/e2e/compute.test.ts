@@ -15,6 +15,22 @@ const text = async (page: Page, selector: string) => (await page.locator(selecto
 const status = (page: Page) => text(page, '.bench output');
 const found = (page: Page) => text(page, '.found');
 
+/** A worker that loses its GPU between two computations. */
+const LOSING = `onmessage = async ({ data: base }) => {
+  try {
+    importScripts(base + 'wasm/compute.js');
+    await wasm_bindgen({ module_or_path: base + 'wasm/compute_bg.wasm' });
+    const machine = await wasm_bindgen.Machine.open();
+    const before = await machine.deviation();
+    machine.give_back();
+    const product = await machine.gpu_products(64, 1, 1);
+    const after = await machine.deviation();
+    postMessage({ before, product, after });
+  } catch (error) {
+    postMessage({ error: String(error) });
+  }
+};`;
+
 describe('the compute page', () => {
   test('finds the products of a GPU equal to the CPU’s, and compares their rates', async () => {
     const { page, complaints, close } = await visit(address('compute/'), {}, [], browser('software'));
@@ -28,6 +44,22 @@ describe('the compute page', () => {
     await page.getByRole('button', { name: 'Stop' }).click();
     expect(await status(page)).toBe('Stopped');
     expect(await found(page)).toMatch(/the GPU is the faster|The GPU is behind the CPU/);
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
+  test('goes on without a GPU that is lost', async () => {
+    const { page, complaints, close } = await visit(address('compute/'), {}, [], browser('software'));
+    const outcome = await page.evaluate(
+      ({ base, script }) =>
+        new Promise((resolve) => {
+          const worker = new Worker(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })));
+          worker.addEventListener('message', ({ data }) => resolve(data));
+          worker.postMessage(base);
+        }),
+      { base: address(''), script: LOSING },
+    );
+    expect(outcome).toMatchObject({ before: expect.any(Number), after: undefined, product: undefined });
     expect(complaints).toEqual([]);
     await close();
   });

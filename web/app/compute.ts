@@ -74,7 +74,7 @@ function tell(): void {
     element.textContent = text;
     return element;
   };
-  const name = machine.gpu ?? machine.without ?? '';
+  const name = machine.gpu ?? '';
   const outcome = worker ? '' : verdict(machine, [...rates.values()]);
   const details = [name, agreement(machine)]
     .filter(Boolean)

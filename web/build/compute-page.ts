@@ -8,14 +8,14 @@ export function computePage(head: Html): Page {
   const rows = SIZES.map(
     (size) => html`<tr data-size="${size}"><th scope="row">${size}</th><td>–</td><td>–</td><td>–</td></tr>\n`,
   );
-  const body = html`${masthead('../', html`<span class="trail">What computes</span>`)}
+  const body = html`${masthead('../', html`<span class="trail">Compute</span>`)}
 <main id="main" class="measure">
 <div>
 <h1>How fast is this machine?</h1>
 <p class="text">The CPU multiplies matrices with the same digits on every machine: it is the reference. A GPU can be
 many times as fast, but what it computes must get there and back. So only large products go to it, where it was found to
 be faster, and an exhibit that used it says so beside its claim. Here both are timed on your machine.</p>
-<div class="bench"><button type="button" disabled>Measure</button><progress max="1" value="0" aria-label="Measured so far"></progress><output role="status">It takes about half a minute, at most a minute.</output></div>
+<div class="bench"><button type="button" disabled>Measure</button><progress max="1" value="0" aria-label="Measured so far"></progress><output role="status">It takes about half a minute, on a slow machine a whole one.</output></div>
 <div class="found" aria-live="polite"></div>
 </div>
 <div>

@@ -3,8 +3,8 @@
 /** This machine as the module of the compute page gives it (`crate/measure/src/lib.rs`). Times are milliseconds. */
 export interface Machine {
   readonly gpu: string | undefined;
-  readonly without: string | undefined;
   deviation(): Promise<number | undefined>;
+  give_back(): void;
   cpu_product(size: number, milliseconds: number): Promise<number>;
   gpu_products(size: number, products: number, milliseconds: number): Promise<number | undefined>;
 }
@@ -21,8 +21,8 @@ export interface Rates {
 }
 
 export type Finding =
-  /** The GPU by its name, or why there is none; how far its products are from the CPU's. */
-  | { type: 'machine'; gpu?: string; without?: string; deviation?: number }
+  /** The GPU by its name, if there is one; how far its products are from the CPU's. */
+  | { type: 'machine'; gpu?: string; deviation?: number }
   /** What is measured now, and how much of all was measured before, from 0 to 1. */
   | { type: 'at'; size: number; share: number }
   | { type: 'rates'; rates: Rates }

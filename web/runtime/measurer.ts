@@ -6,7 +6,7 @@ import { type Finding, type Machine, type Rates, SIZES } from './machine';
 const LEAST_MS = 120;
 
 /** A product that will take longer than this is not begun, nor any larger one. */
-const MOST_MS = 10_000;
+const MOST_MS = 15_000;
 
 /** Products that the longer of two chains has more. */
 const MORE = 4;
@@ -34,9 +34,9 @@ class Series {
 }
 
 async function measure(machine: Machine): Promise<void> {
-  const { gpu, without } = machine;
+  const { gpu } = machine;
   const deviation = gpu ? await machine.deviation() : undefined;
-  post({ type: 'machine', gpu, without, deviation });
+  post({ type: 'machine', gpu, deviation });
   const cpu = new Series((size) => machine.cpu_product(size, LEAST_MS));
   const once = new Series((size) => machine.gpu_products(size, 1, LEAST_MS));
   const often = new Series((size) => machine.gpu_products(size, 1 + MORE, LEAST_MS));
@@ -55,6 +55,7 @@ async function measure(machine: Machine): Promise<void> {
     if (onGpu && chained && chained > 1.2 * onGpu) rates.chain = rate(size, chained - onGpu, MORE);
     post({ type: 'rates', rates });
   }
+  machine.give_back();
   post({ type: 'done' });
 }
 

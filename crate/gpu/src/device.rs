@@ -144,7 +144,6 @@ impl Gpu {
     /// Gives the device back; what runs on it fails from now on.
     pub fn destroy(&self) {
         self.device.destroy();
-        self.lost.store(true, Ordering::Relaxed);
         self.pool.clear();
     }
 

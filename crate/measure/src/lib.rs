@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 /// This machine.
 #[wasm_bindgen]
 pub struct Machine {
-    gpu: Result<Rc<Gpu>, String>,
+    gpu: Option<Rc<Gpu>>,
 }
 
 #[wasm_bindgen]
@@ -16,24 +16,25 @@ impl Machine {
     /// Asks the browser for a GPU.
     pub async fn open() -> Machine {
         console_error_panic_hook::set_once();
-        Machine { gpu: Gpu::open().await.map(Rc::new) }
+        Machine { gpu: Gpu::open().await.ok().map(Rc::new) }
     }
 
     /// The GPU's name, if there is one.
     #[wasm_bindgen(getter)]
     pub fn gpu(&self) -> Option<String> {
-        self.gpu.as_ref().ok().map(|gpu| gpu.name().to_owned())
+        self.gpu.as_ref().map(|gpu| gpu.name().to_owned())
     }
 
-    /// Why there is no GPU.
-    #[wasm_bindgen(getter)]
-    pub fn without(&self) -> Option<String> {
-        self.gpu.as_ref().err().cloned()
+    /// Gives the GPU back; it computes nothing any more.
+    pub fn give_back(&self) {
+        if let Some(gpu) = &self.gpu {
+            gpu.destroy();
+        }
     }
 
     /// How far the GPU's products are from the CPU's; nothing if it computes none.
     pub async fn deviation(&self) -> Option<f64> {
-        measure::deviation(self.gpu.as_ref().ok()?).await
+        measure::deviation(self.gpu.as_ref()?).await
     }
 
     /// Milliseconds of a product on the CPU; see [`measure::cpu_product`].
@@ -43,6 +44,6 @@ impl Machine {
 
     /// Milliseconds of a chain of products on the GPU; see [`measure::gpu_products`].
     pub async fn gpu_products(&self, size: usize, products: usize, milliseconds: f64) -> Option<f64> {
-        measure::gpu_products(self.gpu.as_ref().ok()?, size, products, milliseconds).await
+        measure::gpu_products(self.gpu.as_ref()?, size, products, milliseconds).await
     }
 }
