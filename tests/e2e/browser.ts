@@ -4,7 +4,6 @@ import { afterAll } from 'vitest';
 
 const QUIET = [
   '--no-sandbox',
-  '--disable-gpu',
   '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',
@@ -16,13 +15,21 @@ const QUIET = [
   '--disable-backgrounding-occluded-windows',
 ];
 
-let launched: Promise<Browser> | undefined;
+/** Without a GPU, as hosts of tests are; with the one that Chromium has in software. */
+const GPU = {
+  none: ['--disable-gpu'],
+  software: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+};
+
+const launched: Partial<Record<keyof typeof GPU, Promise<Browser>>> = {};
 
 /** A Chromium, started when a file of tests first asks for it. */
-export function browser(): Promise<Browser> {
+export function browser(gpu: keyof typeof GPU = 'none'): Promise<Browser> {
   const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-  launched ??= chromium.launch({ executablePath, headless: true, args: QUIET });
-  return launched;
+  launched[gpu] ??= chromium.launch({ executablePath, headless: true, args: [...QUIET, ...GPU[gpu]] });
+  return launched[gpu];
 }
 
-afterAll(async () => (await launched)?.close());
+afterAll(async () => {
+  for (const started of Object.values(launched)) await (await started).close();
+});

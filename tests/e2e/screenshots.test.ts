@@ -20,6 +20,7 @@ const exhibits = chosen.map(async ({ slug }) => {
 const pages = [
   { name: 'gallery', path: '', step: undefined },
   { name: 'teach', path: 'teach/', step: undefined },
+  { name: 'compute', path: 'compute/', step: undefined },
   ...(await Promise.all(exhibits)).flat(),
 ];
 

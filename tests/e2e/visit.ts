@@ -24,13 +24,14 @@ export interface Visit {
   close(): Promise<void>;
 }
 
-/** Opens `url` in a fresh profile. Requests may go to its origin, and to those in `friends`. */
+/** Opens `url` in a fresh profile of a browser. Requests may go to its origin, and to those in `friends`. */
 export async function visit(
   url: string,
   options: BrowserContextOptions = {},
   friends: string[] = [],
+  from = browser(),
 ): Promise<Visit> {
-  const context = await (await browser()).newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const context = await (await from).newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   const complaints: string[] = [];
   const complain = (text: string) => {

@@ -57,5 +57,5 @@ function card(entry: Card): Html {
 }
 
 function footer(): Html {
-  return html`<footer class="colophon"><p>Everything shown is computed in your browser, and the same link shows the same picture to everyone. No request leaves this site.</p></footer>`;
+  return html`<footer class="colophon"><p>Everything shown is computed in your browser, and the same link shows the same picture to everyone. No request leaves this site. <a href="compute/">How fast is your machine?</a></p></footer>`;
 }

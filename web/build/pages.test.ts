@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Catalogue, type Exhibit } from './catalogue.ts';
+import { computePage } from './compute-page.ts';
 import { essay } from './essay.ts';
 import { embedPage, exhibitPage, type Texts } from './exhibit-page.ts';
 import { galleryPage } from './gallery-page.ts';
@@ -64,6 +65,7 @@ describe('the pages', () => {
     exhibitPage(catalogue, catalogue.exhibit('first'), textsOf('first'), head),
     embedPage(catalogue.exhibit('first'), textsOf('first'), head),
     teachPage(head),
+    computePage(head),
     missingPage(head),
   ];
 
@@ -80,7 +82,16 @@ describe('the pages', () => {
   });
 
   it('link within the site by paths that resolve from any folder', () => {
-    const files = new Set(['', 'teach/', 'favicon.svg', 'e/first/', 'e/second/', 'embed/first/', 'embed.js']);
+    const files = new Set([
+      '',
+      'teach/',
+      'compute/',
+      'favicon.svg',
+      'e/first/',
+      'e/second/',
+      'embed/first/',
+      'embed.js',
+    ]);
     for (const page of all()) {
       const site = 'https://example.org/any/folder/';
       const markup = fillShell(shell, page);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Plugin } from 'vite';
 import { Catalogue } from './catalogue.ts';
+import { computePage } from './compute-page.ts';
 import { essay } from './essay.ts';
 import { embedPage, exhibitPage } from './exhibit-page.ts';
 import { galleryPage } from './gallery-page.ts';
@@ -28,6 +29,11 @@ export function pages(generated: string): Plugin {
         const gallery: Needs = { style: 'web/app/gallery.css', module: 'web/app/gallery.ts' };
         write(galleryPage(catalogue, head('index.html', gallery)));
         write(teachPage(head('teach/index.html', { style: 'web/app/teach.css', scripts: ['embed.js'] })));
+        write(
+          computePage(
+            head('compute/index.html', { style: 'web/app/compute.css', module: 'web/app/compute.ts' }),
+          ),
+        );
         write(missingPage(head('404.html', { style: 'web/app/teach.css' })));
         emit('data/manifest.json', JSON.stringify({ wings: catalogue.wings, exhibits: catalogue.cards }));
         for (const { slug } of catalogue.cards) {

@@ -5,7 +5,7 @@ export interface Page {
   /** Where it lies in the site, such as `e/lion-lyapunov/index.html`. */
   path: string;
   /** The class of its `<body>`. */
-  kind: 'gallery' | 'exhibit' | 'embed' | 'teach' | 'missing';
+  kind: 'gallery' | 'exhibit' | 'embed' | 'teach' | 'compute' | 'missing';
   title: string;
   /** A sentence or two for search engines and link previews. */
   description: string;

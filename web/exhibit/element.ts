@@ -27,7 +27,7 @@ import { claimed } from './claim';
 import { type Description, describe, ROOT, type Scenario } from './description';
 import { keyed } from './keys';
 import { buttons, layout, tokens } from './look';
-import { crashCard, linkField, notices, scenarioButtons, seedField } from './parts';
+import { computedBy, crashCard, linkField, notices, scenarioButtons, seedField } from './parts';
 import { Running, type Spectator, stillness } from './running';
 import './transport';
 import type { Transported } from './transport';
@@ -83,6 +83,8 @@ export class OrreryExhibit extends LitElement implements Spectator {
   @state() private copied = false;
   @state() private layouts: Layout[] = [];
   @state() private claim: Claim | undefined;
+  /** What computed the frame that is drawn. */
+  @state() private by = 'CPU';
   @state() private at = { step: 0, length: 0, reached: 0, playing: false };
   @state() private speed: Speed = 1;
   @state() private progress: number | undefined;
@@ -380,9 +382,10 @@ export class OrreryExhibit extends LitElement implements Spectator {
       this.claimText = frame.claim;
       this.claim = JSON.parse(frame.claim) as Claim;
     }
-    const { step, length, reached, playing, done, hash, data } = frame;
+    const { step, length, reached, playing, done, hash, by, data } = frame;
     this.data = data;
     this.hash = hash;
+    this.by = by;
     this.at = { step, length, reached, playing };
     this.fault = undefined;
     this.dim = false;
@@ -572,10 +575,10 @@ export class OrreryExhibit extends LitElement implements Spectator {
   }
 
   private renderClaim() {
-    const { claim } = this;
+    const { claim, by } = this;
     const decided = claim && claim.verdict !== 'pending' && !this.at.playing;
     return html`<section class="claim" aria-label="The claim">
-      <div>${claim ? claimed(claim) : html`<p class="verdict">…</p>`}</div>
+      <div>${claim ? claimed(claim) : html`<p class="verdict">…</p>`}${computedBy(by)}</div>
       <span class="hidden" role="status">${decided ? `The claim ${claim.verdict}.` : ''}</span>
     </section>`;
   }

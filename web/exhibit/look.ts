@@ -224,6 +224,11 @@ export const layout = css`
     font-variant-numeric: tabular-nums;
     white-space: nowrap;
   }
+  .by {
+    margin: 0.4em 0 0;
+    font-size: 0.92em;
+    color: var(--orrery-muted);
+  }
   .word {
     font-style: italic;
     color: var(--orrery-muted);

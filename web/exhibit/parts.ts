@@ -53,6 +53,12 @@ export function linkField(link: string, close: () => void) {
   </div>`;
 }
 
+/** Says so where a GPU computed: its last digits are not those of every machine. */
+export function computedBy(name: string) {
+  if (name === 'CPU') return nothing;
+  return html`<p class="by">Computed on ${name}: on another machine the last digits may differ.</p>`;
+}
+
 const DICE = html`<svg viewBox="0 0 16 16" aria-hidden="true">
   <rect x="1.5" y="1.5" width="13" height="13" rx="2.5" />
   <circle cx="5" cy="5" r="1.3" /><circle cx="11" cy="5" r="1.3" />

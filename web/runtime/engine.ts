@@ -1,10 +1,18 @@
-/** Loads a wing's WebAssembly module inside the worker. */
+/** Loads a WebAssembly module of the site inside a worker. */
+import type { Machine } from './machine';
 import type { Session } from './messages';
 
-/** What the wing's glue script leaves in the global scope (wasm-bindgen, target no-modules). */
+/** What a module's glue script leaves in the global scope (wasm-bindgen, target no-modules). */
 interface Glue {
   (options: { module_or_path: WebAssembly.Module | BufferSource }): Promise<unknown>;
-  Session: new (slug: string, settings: string, seed: number) => Session;
+  /** In a wing's module. */
+  Session: new (
+    slug: string,
+    settings: string,
+    seed: number,
+  ) => Session;
+  /** In the compute page's module. */
+  Machine: { open(): Promise<Machine> };
 }
 
 declare const wasm_bindgen: Glue;
@@ -15,10 +23,20 @@ export type Engine = (slug: string, settings: string, seed: number) => Session;
 
 /** The engine of a wing of the site at `base`. */
 export async function load(base: string, wing: string): Promise<Engine> {
-  const stem = `${base}wasm/${wing}`;
+  await begin(base, wing);
+  return (slug, settings, seed) => new wasm_bindgen.Session(slug, settings, seed);
+}
+
+/** This machine, as the compute page of the site at `base` measures it. */
+export async function openMachine(base: string): Promise<Machine> {
+  await begin(base, 'compute');
+  return wasm_bindgen.Machine.open();
+}
+
+async function begin(base: string, name: string): Promise<void> {
+  const stem = `${base}wasm/${name}`;
   importScripts(`${stem}.js`);
   await wasm_bindgen({ module_or_path: await compiled(stem) });
-  return (slug, settings, seed) => new wasm_bindgen.Session(slug, settings, seed);
 }
 
 async function compiled(stem: string): Promise<WebAssembly.Module> {

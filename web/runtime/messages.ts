@@ -43,6 +43,8 @@ export interface FrameReport {
   claim: string;
   data: Float64Array;
   hash: string;
+  /** What computed it: `CPU`, or a GPU by its name. */
+  by: string;
 }
 
 export type Report =
@@ -64,6 +66,6 @@ export interface Session {
   advance(step: number, milliseconds: number): Promise<void>;
   rewind(step: number): void;
   retune(settings: string): boolean;
-  frame(): { layout: string; claim: string; data: Float64Array; hash: string; free?(): void };
+  frame(): { layout: string; claim: string; data: Float64Array; hash: string; by: string; free?(): void };
   free(): void;
 }

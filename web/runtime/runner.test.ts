@@ -55,6 +55,7 @@ class Counting implements Session {
       claim: '{}',
       data: new Float64Array([step]),
       hash: `${plan.length}/${plan.live ?? 0}@${step}`,
+      by: 'CPU',
     };
   }
   free() {

@@ -282,7 +282,7 @@ export class Runner {
     const { session } = this;
     if (!session || this.fault || !this.asked || !this.fresh || !this.due()) return;
     const shown = session.frame();
-    const { layout, claim, data, hash } = shown;
+    const { layout, claim, data, hash, by } = shown;
     shown.free?.();
     this.asked = false;
     this.fresh = false;
@@ -292,7 +292,7 @@ export class Runner {
     const { serial, reached, playing } = this;
     const { step, length, done } = session;
     this.around.post(
-      { type: 'frame', serial, step, length, done, reached, playing, arrived, layout, claim, data, hash },
+      { type: 'frame', serial, step, length, done, reached, playing, arrived, layout, claim, data, hash, by },
       [data.buffer as ArrayBuffer],
     );
   }

@@ -23,6 +23,8 @@ pub fn test(project: &Project, full: bool, only: Option<&str>) -> Result<ExitCod
     if ready {
         stages.run("biome", || check(project.npm_tool("biome").args(["ci", "--error-on-warnings", "."])));
     }
+    // Without it the tests of the GPU fail, and say what is missing.
+    stages.run("Vulkan", || tools::vulkan().map(|()| Count::one(true)));
     stages.run("clippy", || {
         let mut cargo = project.cargo();
         cargo.args(["clippy", "--quiet", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"]);

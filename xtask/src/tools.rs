@@ -62,14 +62,46 @@ pub fn chromium() -> Result<PathBuf> {
     if let Some(found) = chromium_on_path() {
         return Ok(found);
     }
-    if !(Path::new("/usr/bin/apt-get").is_file() && is_root()) {
+    if !can_install() {
         bail!("the tests need Chromium: install it (on Debian: apt-get install chromium), or name it in CHROMIUM");
     }
     println!("installing Chromium");
+    apt_install(&["chromium", "fonts-dejavu-core"])?;
+    chromium_on_path().context("Chromium was installed and is still not on the path")
+}
+
+/// A Vulkan device for the native tests of the GPU: any that is there, or Mesa's in software, freshly installed.
+pub fn vulkan() -> Result<()> {
+    if cfg!(target_os = "macos") || vulkan_driver() {
+        return Ok(());
+    }
+    if !can_install() {
+        bail!(
+            "the tests need a Vulkan driver: install one (on Debian: apt-get install mesa-vulkan-drivers libvulkan1)"
+        );
+    }
+    println!("installing Mesa's Vulkan drivers");
+    apt_install(&["mesa-vulkan-drivers", "libvulkan1"])?;
+    if vulkan_driver() { Ok(()) } else { bail!("Mesa's Vulkan drivers were installed and are still not to be found") }
+}
+
+/// Whether the Vulkan loader would find a driver.
+fn vulkan_driver() -> bool {
+    if ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].iter().any(|name| std::env::var_os(name).is_some()) {
+        return true;
+    }
+    let folders = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d"];
+    folders.iter().any(|folder| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()))
+}
+
+fn can_install() -> bool {
+    Path::new("/usr/bin/apt-get").is_file() && is_root()
+}
+
+fn apt_install(packages: &[&str]) -> Result<()> {
     let apt = |words: &[&str]| run(Command::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(words));
     apt(&["update", "-qq"])?;
-    apt(&["install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-dejavu-core"])?;
-    chromium_on_path().context("Chromium was installed and is still not on the path")
+    apt(&[&["install", "-y", "-qq", "--no-install-recommends"], packages].concat())
 }
 
 fn chromium_on_path() -> Option<PathBuf> {

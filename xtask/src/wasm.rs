@@ -1,4 +1,4 @@
-//! One WebAssembly module a wing: compiled, bound, optimised.
+//! One WebAssembly module a wing, and one for the compute page: compiled, bound, optimised.
 
 use crate::project::{Project, Wing, fingerprint, run};
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -25,38 +25,50 @@ const OPTIMISE: [&str; 10] = [
     "--enable-reference-types",
 ];
 
-/// Makes `web/public/wasm/` for `wings`. While cargo compiles one wing, the one before is optimised.
+/// A crate that becomes a WebAssembly module.
+#[derive(Clone, Copy)]
+struct Module<'a> {
+    /// Its name in files.
+    slug: &'a str,
+    /// Its crate.
+    package: &'a str,
+}
+
+/// What the compute page runs.
+const COMPUTE: Module<'_> = Module { slug: "compute", package: "orrery-measure" };
+
+/// Makes `web/public/wasm/` for `wings` and the compute page. While cargo compiles one module, the one before is
+/// optimised.
 pub fn build(project: &Project, wings: &[&Wing]) -> Result<()> {
+    let wings = wings.iter().map(|wing| Module { slug: &wing.slug, package: &wing.package });
     std::thread::scope(|scope| {
         let mut finishing = Vec::new();
-        for wing in wings {
-            let module = compile(project, wing)?;
-            finishing.push(scope.spawn(move || finish(project, wing, &module)));
+        for module in wings.chain([COMPUTE]) {
+            let compiled = compile(project, module)?;
+            finishing.push(scope.spawn(move || finish(project, module, &compiled)));
         }
         for thread in finishing {
-            thread.join().map_err(|_| anyhow!("a wing's bindings could not be made"))??;
+            thread.join().map_err(|_| anyhow!("a module's bindings could not be made"))??;
         }
         Ok(())
     })
 }
 
-fn compile(project: &Project, wing: &Wing) -> Result<PathBuf> {
+fn compile(project: &Project, Module { slug, package }: Module<'_>) -> Result<PathBuf> {
     let mut cargo = project.cargo();
     cargo.args(["rustc", "--release", "--lib", "--target", TARGET, "--crate-type", "cdylib"]);
     // Through all crates at once: a sixth smaller, and the download is what a visitor waits for.
     cargo.env("CARGO_PROFILE_RELEASE_LTO", "fat").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
-    run(cargo.args(["--package", &wing.package]))
-        .with_context(|| format!("the wing {} does not compile", wing.slug))?;
-    Ok(project.target.join(TARGET).join("release").join(format!("{}.wasm", wing.package.replace('-', "_"))))
+    run(cargo.args(["--package", package])).with_context(|| format!("the module {slug} does not compile"))?;
+    Ok(project.target.join(TARGET).join("release").join(format!("{}.wasm", package.replace('-', "_"))))
 }
 
-/// Binds and optimises a compiled wing, unless this very module was the last one finished.
-fn finish(project: &Project, wing: &Wing, module: &Path) -> Result<()> {
-    let slug = &wing.slug;
+/// Binds and optimises a compiled module, unless this very one was the last one finished.
+fn finish(project: &Project, Module { slug, .. }: Module<'_>, compiled: &Path) -> Result<()> {
     let site = project.root.join("web/public/wasm");
     let made = ["js", "wasm", "bytes"].map(|kind| site.join(file(slug, kind)));
-    let compiled = fs::read(module).with_context(|| format!("cannot read {}", module.display()))?;
-    let print = fingerprint(&compiled) + &OPTIMISE.concat();
+    let binary = fs::read(compiled).with_context(|| format!("cannot read {}", compiled.display()))?;
+    let print = fingerprint(&binary) + &OPTIMISE.concat();
     let stamp = project.scratch()?.join(format!("{slug}.wasm-stamp"));
     if made.iter().all(|path| path.is_file()) && fs::read_to_string(&stamp).is_ok_and(|old| old == print) {
         return Ok(());
@@ -65,7 +77,7 @@ fn finish(project: &Project, wing: &Wing, module: &Path) -> Result<()> {
     let bound = project.scratch()?.join("bound").join(slug);
     let mut bindgen = Bindgen::new();
     bindgen
-        .input_path(module)
+        .input_path(compiled)
         .out_name(slug)
         .typescript(false)
         .remove_name_section(true)
@@ -87,11 +99,11 @@ fn finish(project: &Project, wing: &Wing, module: &Path) -> Result<()> {
     fs::write(wasm, &bytes)?;
     fs::write(script, format!("self.orreryWasm = \"{text}\";\n"))?;
     fs::write(stamp, print)?;
-    println!("wing {slug}: {} KB of WebAssembly", bytes.len() / 1000);
+    println!("module {slug}: {} KB of WebAssembly", bytes.len() / 1000);
     Ok(())
 }
 
-/// The names under which the page's worker asks for a wing.
+/// The names under which a page's worker asks for a module.
 fn file(slug: &str, kind: &str) -> String {
     match kind {
         "js" => format!("{slug}.js"),

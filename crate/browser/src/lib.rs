@@ -1,8 +1,10 @@
 //! A wing as a WebAssembly module: the few calls by which the page's worker runs a session.
 //!
-//! A wing's crate says `orrery_browser::export!(WING);` and its module then has a class `Session`.
+//! A wing's crate says `orrery_browser::export!(WING);` and its module then has a class `Session`. A wing with matrix
+//! products large enough for a GPU says `orrery_browser::export!(WING, gpu);`: its module can use one, and is the larger
+//! for it.
 
-use orrery_core::compute::Compute;
+use orrery_core::compute::{Compute, Engine};
 use orrery_core::control::Settings;
 use orrery_core::error::Error;
 use orrery_core::registry::Wing;
@@ -14,6 +16,7 @@ pub use wasm_bindgen;
 pub use wasm_bindgen_futures;
 
 use js_sys::Float64Array;
+use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
@@ -39,6 +42,21 @@ pub struct Shown {
     pub data: Float64Array,
     /// The frame's hash, in hexadecimal.
     pub hash: String,
+    /// What computed it; see [`Compute::name`].
+    pub by: String,
+}
+
+/// Products on the CPU.
+pub fn cpu() -> Compute {
+    orrery_gpu::cpu()
+}
+
+/// Products on the CPU until a GPU is found to be faster; all runs of a worker share what is found.
+pub fn gpu() -> Compute {
+    thread_local! {
+        static ENGINE: Rc<dyn Engine> = orrery_gpu::faster(wasm_bindgen_futures::spawn_local);
+    }
+    Compute::new(ENGINE.with(Rc::clone))
 }
 
 fn thrown(error: &Error) -> JsValue {
@@ -55,12 +73,12 @@ impl Browser {
     ///
     /// # Errors
     /// An [`Error`] as JSON text.
-    pub fn open(wing: &Wing, slug: &str, settings_json: &str, seed: u64) -> Result<Self, JsValue> {
+    pub fn open(wing: &Wing, slug: &str, settings_json: &str, seed: u64, compute: Compute) -> Result<Self, JsValue> {
         console_error_panic_hook::set_once();
         let entry = wing.exhibits.iter().find(|entry| entry.card.slug == slug);
         let entry = entry.ok_or_else(|| thrown(&Error::new(format!("this wing has no exhibit {slug}"))))?;
         let session = (entry.open)(&settings(settings_json)?, seed).map_err(|error| thrown(&error))?;
-        Ok(Self { session, compute: orrery_gpu::cpu() })
+        Ok(Self { session, compute })
     }
 
     /// Runs until `step`, the end, or until `milliseconds` have passed, whichever comes first.
@@ -108,6 +126,7 @@ impl Browser {
             claim: frame.claim_json(),
             data: Float64Array::from(frame.figures.data()),
             hash: format!("{:016x}", frame.hash()),
+            by: self.compute.name().to_string(),
         }
     }
 
@@ -117,10 +136,14 @@ impl Browser {
     }
 }
 
-/// Exports the class `Session` from a wing's WebAssembly module.
+/// Exports the class `Session` from a wing's WebAssembly module, whose products run on the [`cpu`] or, where the wing
+/// says so, on a [`gpu`].
 #[macro_export]
 macro_rules! export {
     ($wing:expr) => {
+        $crate::export!($wing, cpu);
+    };
+    ($wing:expr, $engine:ident) => {
         #[cfg(target_arch = "wasm32")]
         mod browser {
             use $crate::wasm_bindgen;
@@ -141,6 +164,8 @@ macro_rules! export {
                 pub data: $crate::js_sys::Float64Array,
                 /// The frame's hash, hexadecimal.
                 pub hash: String,
+                /// What computed it.
+                pub by: String,
             }
 
             #[wasm_bindgen(wasm_bindgen = $crate::wasm_bindgen, wasm_bindgen_futures = $crate::wasm_bindgen_futures)]
@@ -148,7 +173,7 @@ macro_rules! export {
                 /// Begins a run; throws the error as JSON text.
                 #[wasm_bindgen(constructor)]
                 pub fn open(slug: &str, settings: &str, seed: f64) -> Result<Session, JsValue> {
-                    $crate::Browser::open(&$wing, slug, settings, seed as u64).map(Session)
+                    $crate::Browser::open(&$wing, slug, settings, seed as u64, $crate::$engine()).map(Session)
                 }
 
                 /// Runs until `step`, the end, or for `milliseconds`.
@@ -186,8 +211,8 @@ macro_rules! export {
 
                 /// The moment reached.
                 pub fn frame(&self) -> Frame {
-                    let $crate::Shown { layout, claim, data, hash } = self.0.frame();
-                    Frame { layout, claim, data, hash }
+                    let $crate::Shown { layout, claim, data, hash, by } = self.0.frame();
+                    Frame { layout, claim, data, hash, by }
                 }
             }
         }

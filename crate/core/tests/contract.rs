@@ -1,7 +1,7 @@
 //! The contract, seen from an exhibit's side: Newton's iteration for a square root, from settings to frames.
 
 use orrery_core::claim::Verdict;
-use orrery_core::compute::{Compute, Local, Matrix, Products};
+use orrery_core::compute::{Answer, CPU, Compute, Engine, Local, Plan};
 use orrery_core::control::{Controls as _, Settings, read, write_changed};
 use orrery_core::figure::Geometry;
 use orrery_core::prelude::*;
@@ -9,6 +9,7 @@ use orrery_core::registry::Entry;
 use orrery_core::serde_json::json;
 use orrery_core::session::Session;
 use proptest::prelude::{prop, prop_assert_eq, proptest};
+use std::rc::Rc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Choice)]
 enum Method {
@@ -134,13 +135,9 @@ impl Exhibit for Root {
 
 struct Nothing;
 
-impl Products for Nothing {
-    fn matmul<'a>(&'a self, _: Matrix<'a>, _: Matrix<'a>) -> Local<'a, Vec<f32>> {
-        Box::pin(async { Vec::new() })
-    }
-
-    fn name(&self) -> &str {
-        "nothing"
+impl Engine for Nothing {
+    fn run<'a>(&'a self, _: &'a Plan) -> Local<'a, Answer> {
+        Box::pin(async { Answer { entries: Vec::new(), by: CPU.into() } })
     }
 }
 
@@ -156,7 +153,7 @@ fn open(value: serde_json::Value, seed: u64) -> Box<dyn Session> {
 
 fn run_to(session: &mut Box<dyn Session>, step: usize) {
     session.rewind(step);
-    pollster::block_on(session.advance(&Compute::new(Nothing), step, &mut || true));
+    pollster::block_on(session.advance(&Compute::new(Rc::new(Nothing)), step, &mut || true));
 }
 
 #[test]
@@ -242,7 +239,7 @@ fn a_slice_ends_when_its_owner_says_so() {
         left -= 1;
         left > 0
     };
-    pollster::block_on(session.advance(&Compute::new(Nothing), 1000, &mut go_on));
+    pollster::block_on(session.advance(&Compute::new(Rc::new(Nothing)), 1000, &mut go_on));
     assert_eq!(session.step(), 7);
     assert!(!session.done());
 }

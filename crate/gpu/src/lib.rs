@@ -1,45 +1,37 @@
-//! Where large matrix products run: on the CPU, which is the reference everywhere.
+//! Where large matrix products run: on the CPU, which is the reference everywhere, or on a GPU where that is faster.
 
-use orrery_core::compute::{Compute, Local, Matrix, Products};
-use orrery_kernels::linalg::{View, matmul};
+#[cfg(target_arch = "wasm32")]
+mod browser;
+mod clock;
+mod costs;
+mod cpu;
+mod device;
+mod engine;
+pub mod measure;
+mod pool;
+mod run;
+mod shader;
 
-/// Products on the CPU.
-struct Cpu;
+pub use clock::now;
+pub use device::{Failure, Gpu};
 
-impl Products for Cpu {
-    fn matmul<'a>(&'a self, a: Matrix<'a>, b: Matrix<'a>) -> Local<'a, Vec<f32>> {
-        Box::pin(async move { matmul(view(a), view(b)) })
-    }
-
-    fn name(&self) -> &str {
-        "CPU"
-    }
-}
-
-fn view(matrix: Matrix<'_>) -> View<'_, f32> {
-    let stored = View::by_rows(matrix.entries, matrix.rows, matrix.columns);
-    if matrix.transposed { stored.t() } else { stored }
-}
+use cpu::Cpu;
+use engine::{Always, Faster};
+use orrery_core::compute::{Compute, Engine, Local};
+use std::rc::Rc;
 
 /// Products on the CPU.
 pub fn cpu() -> Compute {
-    Compute::new(Cpu)
+    Compute::new(Rc::new(Cpu))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Products on `gpu`, whether or not that is faster; on the CPU those that `gpu` cannot carry out.
+pub fn always(gpu: Rc<Gpu>) -> Compute {
+    Compute::new(Rc::new(Always(gpu)))
+}
 
-    #[test]
-    fn the_transpose_of_a_product_is_the_product_of_the_transposes() {
-        let a: Vec<f32> = (0..6).map(|i| i as f32 - 2.0).collect();
-        let b: Vec<f32> = (0..12).map(|i| (i * i % 7) as f32).collect();
-        let (a, b) = (Matrix::new(&a, 2, 3), Matrix::new(&b, 3, 4));
-        let product = Cpu.matmul(a, b);
-        let transposed = Cpu.matmul(b.t(), a.t());
-        let product = pollster::block_on(product);
-        let transposed = pollster::block_on(transposed);
-        let column = |j: usize| product.iter().skip(j).step_by(4).copied();
-        assert_eq!((0..4).flat_map(column).collect::<Vec<_>>(), transposed);
-    }
+/// Carries plans out on the CPU until a GPU is found to be faster for them. `start` runs a future besides what runs
+/// now: it opens and measures the GPU when there is a first large plan.
+pub fn faster(start: fn(Local<'static, ()>)) -> Rc<dyn Engine> {
+    Rc::new(Faster::new(start))
 }

@@ -949,23 +949,20 @@ impl Exhibit for KoopmanLiarDetector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use orrery_core::compute::{Local, Matrix, Products};
+    use orrery_core::compute::{Answer, CPU, Engine, Local, Plan};
+    use std::rc::Rc;
 
     struct NoProducts;
 
-    impl Products for NoProducts {
-        fn matmul<'a>(&'a self, _: Matrix<'a>, _: Matrix<'a>) -> Local<'a, Vec<f32>> {
-            Box::pin(async { Vec::new() })
-        }
-
-        fn name(&self) -> &str {
-            "none"
+    impl Engine for NoProducts {
+        fn run<'a>(&'a self, _: &'a Plan) -> Local<'a, Answer> {
+            Box::pin(async { Answer { entries: Vec::new(), by: CPU.into() } })
         }
     }
 
     fn run(settings: &Settings) -> KoopmanLiarDetector {
         let mut exhibit = KoopmanLiarDetector::new(settings, &mut Rng::seed_from_u64(0)).unwrap();
-        let compute = Compute::new(NoProducts);
+        let compute = Compute::new(Rc::new(NoProducts));
         while pollster::block_on(exhibit.step(&compute)) == Progress::Running {}
         exhibit
     }
