@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use base64::Engine as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use wasm_bindgen_cli_support::Bindgen;
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -28,7 +29,7 @@ pub fn build(project: &Project, wings: &[&Wing]) -> Result<()> {
     std::thread::scope(|scope| {
         let mut finishing = Vec::new();
         for wing in wings {
-            let module = compile(project, wing)?;
+            let module = compile(project, &wing.package)?;
             finishing.push(scope.spawn(move || finish(project, wing, &module)));
         }
         for thread in finishing {
@@ -38,14 +39,26 @@ pub fn build(project: &Project, wings: &[&Wing]) -> Result<()> {
     })
 }
 
-fn compile(project: &Project, wing: &Wing) -> Result<PathBuf> {
+/// Compiles a package's library to a module; gives the module's path.
+pub fn compile(project: &Project, package: &str) -> Result<PathBuf> {
+    let mut cargo = whole_program(project, "rustc");
+    cargo.args(["--lib", "--target", TARGET, "--crate-type", "cdylib", "--package", package]);
+    run(&mut cargo).with_context(|| format!("{package} does not compile to WebAssembly"))?;
+    Ok(project.target.join(TARGET).join("release").join(format!("{}.wasm", package.replace('-', "_"))))
+}
+
+/// A cargo command that optimises through all crates at once: a sixth smaller, and the download is what a visitor waits
+/// for.
+pub fn whole_program(project: &Project, subcommand: &str) -> Command {
     let mut cargo = project.cargo();
-    cargo.args(["rustc", "--release", "--lib", "--target", TARGET, "--crate-type", "cdylib"]);
-    // Through all crates at once: a sixth smaller, and the download is what a visitor waits for.
+    cargo.args([subcommand, "--release"]);
     cargo.env("CARGO_PROFILE_RELEASE_LTO", "fat").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
-    run(cargo.args(["--package", &wing.package]))
-        .with_context(|| format!("the wing {} does not compile", wing.slug))?;
-    Ok(project.target.join(TARGET).join("release").join(format!("{}.wasm", wing.package.replace('-', "_"))))
+    cargo
+}
+
+/// Makes an optimised module of a compiled one.
+pub fn optimise(project: &Project, module: &Path, optimised: &Path) -> Result<()> {
+    run(project.npm_tool("wasm-opt").args(OPTIMISE).arg(module).arg("-o").arg(optimised))
 }
 
 /// Binds and optimises a compiled wing, unless this very module was the last one finished.
@@ -71,9 +84,7 @@ fn finish(project: &Project, wing: &Wing, module: &Path) -> Result<()> {
     bindgen.no_modules(true)?.generate(&bound).with_context(|| format!("no bindings for {slug}"))?;
 
     let optimised = bound.join("optimised.wasm");
-    let mut wasm_opt = project.npm_tool("wasm-opt");
-    run(wasm_opt.args(OPTIMISE).arg(bound.join(file(slug, "wasm"))).arg("-o").arg(&optimised))?;
-
+    optimise(project, &bound.join(file(slug, "wasm")), &optimised)?;
     let bytes = fs::read(&optimised)?;
     if !bytes.starts_with(b"\0asm") {
         bail!("wasm-opt gave no module for {slug}");
@@ -85,7 +96,7 @@ fn finish(project: &Project, wing: &Wing, module: &Path) -> Result<()> {
     fs::write(wasm, &bytes)?;
     fs::write(script, format!("self.orreryWasm = \"{text}\";\n"))?;
     fs::write(stamp, print)?;
-    println!("wing {slug}: {} KB of WebAssembly", bytes.len() / 1000);
+    eprintln!("wing {slug}: {} KB of WebAssembly", bytes.len() / 1000);
     Ok(())
 }
 

@@ -1,0 +1,45 @@
+//! What the machine's 128-bit units do when nothing waits for memory.
+
+use crate::Workload;
+use crate::matmul::SIZE;
+use std::hint::black_box;
+use wide::f32x4;
+
+/// Accumulators, each a vector of four. A multiplication and an addition that wait for each other take some six cycles,
+/// and two of either begin in each: twelve chains keep the units full, and fit the sixteen registers with their factors.
+const CHAINS: usize = 12;
+
+/// Of two steps, each a multiplication and an addition of every lane.
+const TURNS: usize = (2 * SIZE * SIZE * SIZE).div_ceil(2 * 2 * 4 * CHAINS);
+
+/// A unit of work is as many multiplications and additions as a product of [`SIZE`] x [`SIZE`] matrices takes, on numbers
+/// that never leave their registers.
+pub struct Peak([f32x4; CHAINS]);
+
+/// Chains that begin at different numbers.
+pub fn single() -> impl Workload {
+    Peak(std::array::from_fn(|chain| f32x4::splat(chain as f32)))
+}
+
+impl Workload for Peak {
+    fn unit(&mut self) {
+        // Opaque to the compiler, so that it cannot know where the chains lead, or that two of them meet.
+        let (factor, term) = (black_box(f32x4::splat(0.5)), black_box(f32x4::splat(1.0)));
+        let mut chains = black_box(self.0);
+        // Nor may it choose how far to unroll: two steps a turn are fastest in V8.
+        for _ in 0..black_box(TURNS) {
+            for chain in &mut chains {
+                *chain = *chain * factor + term;
+            }
+            for chain in &mut chains {
+                *chain = *chain * factor + term;
+            }
+        }
+        self.0 = black_box(chains);
+    }
+
+    /// Every chain ends at `term / (1 - factor) = 2`.
+    fn check(&self) -> f64 {
+        self.0.iter().map(|chain| f64::from(chain.reduce_add())).sum()
+    }
+}
