@@ -18,7 +18,7 @@ const {
 /** Turns that page, native run and Python take, so that a busy moment of the machine falls on none of them alone. */
 const ROUNDS = 3;
 /** Samples of each contender in each turn. */
-const SAMPLES = 9;
+const SAMPLES = 15;
 /** Units of work before the check: enough that what converges has converged. */
 const UNITS = 50;
 

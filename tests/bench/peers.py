@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-SAMPLE = 0.1  # seconds that a sample takes at least: what is subtracted from it varies too
+SAMPLE = 0.05  # seconds that a sample takes at least: what is subtracted from it varies too
 POINTS, ETA = 1024, 20.0
 
 

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 /// Milliseconds that a sample takes at least: a hundred times what a browser's clock resolves, as in the page.
-const SAMPLE: f64 = 20.0;
+const SAMPLE: f64 = 10.0;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();

@@ -22,7 +22,7 @@ declare global {
 }
 
 /** Milliseconds that a sample takes at least: a hundred times what the page's clock resolves. */
-const SAMPLE = 20;
+const SAMPLE = 10;
 /** Milliseconds of work before the first sample, in which the browser compiles what is hot. */
 const WARM_UP = 300;
 
