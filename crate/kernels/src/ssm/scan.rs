@@ -23,16 +23,7 @@ impl BlockScan {
             kernel.set_column(j, &column);
             column = &system.a * column;
         }
-        let (mut power, mut jump, mut left) = (system.a.clone(), DMatrix::identity(n, n), length);
-        while left > 0 {
-            if left & 1 == 1 {
-                jump = product(&jump, &power);
-            }
-            left >>= 1;
-            if left > 0 {
-                power = product(&power, &power);
-            }
-        }
+        let jump = matrix_power(&system.a, length);
         Self { jump, kernel }
     }
 
@@ -49,6 +40,21 @@ impl BlockScan {
         }
         next
     }
+}
+
+/// `A^n` by repeated squaring.
+pub(super) fn matrix_power(a: &DMatrix<f64>, n: usize) -> DMatrix<f64> {
+    let (mut square, mut power, mut left) = (a.clone(), DMatrix::identity(a.nrows(), a.nrows()), n);
+    while left > 0 {
+        if left & 1 == 1 {
+            power = product(&power, &square);
+        }
+        left >>= 1;
+        if left > 0 {
+            square = product(&square, &square);
+        }
+    }
+    power
 }
 
 #[cfg(test)]

@@ -1,0 +1,243 @@
+//! Recurrences whose coefficients depend on the input: selective state spaces.
+
+use crate::math::exp_wide;
+
+/// The selective scan S6 of D channels with N states each over L samples,
+///
+/// `h_t = e^{Δ_t A} h_{t−1} + Δ_t B_t x_t`, `y_t = C_t h_t + D x_t`, from `h_0 = 0`,
+///
+/// where each channel has its own `Δ`, `A`, `D` and `h`, and all share `B` and `C`: A. Gu, T. Dao, "Mamba: Linear-Time
+/// Sequence Modeling with Selective State Spaces", 2023, algorithm 2. All by rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Selective<'a> {
+    /// `A`, D x N: rates, negative where the state is to fade.
+    pub a: &'a [f64],
+    /// `D`, D: what passes straight through.
+    pub skip: &'a [f64],
+    /// `x`, L x D: the input.
+    pub x: &'a [f64],
+    /// `Δ`, L x D: step lengths, positive.
+    pub delta: &'a [f64],
+    /// `B`, L x N: how the input enters.
+    pub b: &'a [f64],
+    /// `C`, L x N: how the state is read.
+    pub c: &'a [f64],
+}
+
+/// The gradient of a function of the output in each part of [`Selective`], in the same shapes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SelectiveGradient {
+    /// By `A`.
+    pub a: Vec<f64>,
+    /// By `D`.
+    pub skip: Vec<f64>,
+    /// By `x`.
+    pub x: Vec<f64>,
+    /// By `Δ`.
+    pub delta: Vec<f64>,
+    /// By `B`.
+    pub b: Vec<f64>,
+    /// By `C`.
+    pub c: Vec<f64>,
+}
+
+/// States side by side in registers.
+const LANES: usize = 4;
+
+impl Selective<'_> {
+    /// `y`, L x D.
+    ///
+    /// # Panics
+    /// If the shapes do not fit together.
+    pub fn scan(&self) -> Vec<f64> {
+        let (channels, n) = self.shape();
+        let mut h = vec![0.0; channels * n];
+        let mut y = Vec::with_capacity(self.x.len());
+        for (t, (x, delta)) in
+            self.x.chunks_exact(channels.max(1)).zip(self.delta.chunks_exact(channels.max(1))).enumerate()
+        {
+            let (b, c) = (&self.b[t * n..(t + 1) * n], &self.c[t * n..(t + 1) * n]);
+            for d in 0..channels {
+                let states = d * n..(d + 1) * n;
+                let read = advance(&mut h[states.clone()], &self.a[states], b, c, delta[d], delta[d] * x[d]);
+                y.push(read + self.skip[d] * x[d]);
+            }
+        }
+        y
+    }
+
+    /// The gradient, from that by the output, `dy` (L x D). Works in memory of `2 L N` numbers.
+    ///
+    /// # Panics
+    /// If the shapes do not fit together.
+    pub fn gradient(&self, dy: &[f64]) -> SelectiveGradient {
+        assert_eq!(dy.len(), self.x.len(), "a gradient for each output");
+        let (channels, n) = self.shape();
+        let zeros = |like: &[f64]| vec![0.0; like.len()];
+        let mut gradient = SelectiveGradient {
+            a: zeros(self.a),
+            skip: zeros(self.skip),
+            x: zeros(self.x),
+            delta: zeros(self.x),
+            b: zeros(self.b),
+            c: zeros(self.c),
+        };
+        // The decays and states of one channel; row t + 1 holds h_t.
+        let (mut decay, mut h) = (zeros(self.b), vec![0.0; self.b.len() + n]);
+        let mut g = vec![0.0; n];
+        for d in 0..channels {
+            let a = &self.a[d * n..(d + 1) * n];
+            let at = |t: usize| t * channels + d;
+            for t in 0..dy.len() / channels {
+                let (before, after) = h[t * n..(t + 2) * n].split_at_mut(n);
+                let (delta, input) = (self.delta[at(t)], self.delta[at(t)] * self.x[at(t)]);
+                let row = t * n..(t + 1) * n;
+                let (b, decay) = (&self.b[row.clone()], &mut decay[row]);
+                for i in 0..n {
+                    decay[i] = exp_wide(delta * a[i]);
+                    after[i] = decay[i] * before[i] + input * b[i];
+                }
+            }
+            g.fill(0.0);
+            for t in (0..dy.len() / channels).rev() {
+                let (x, delta, dy) = (self.x[at(t)], self.delta[at(t)], dy[at(t)]);
+                let (before, after) = h[t * n..(t + 2) * n].split_at(n);
+                let row = t * n..(t + 1) * n;
+                let (b, c, decay) = (&self.b[row.clone()], &self.c[row.clone()], &decay[row.clone()]);
+                let (db, dc) = (&mut gradient.b[row.clone()], &mut gradient.c[row]);
+                let da = &mut gradient.a[d * n..(d + 1) * n];
+                // By the exponent Δ A and by the input Δ B x.
+                let (mut through_decay, mut through_input) = (0.0, 0.0);
+                for i in 0..n {
+                    dc[i] += dy * after[i];
+                    g[i] += dy * c[i];
+                    let by_exponent = g[i] * decay[i] * before[i];
+                    through_decay += by_exponent * a[i];
+                    through_input += g[i] * b[i];
+                    da[i] += by_exponent * delta;
+                    db[i] += g[i] * delta * x;
+                    g[i] *= decay[i];
+                }
+                gradient.skip[d] += dy * x;
+                gradient.x[at(t)] = dy * self.skip[d] + through_input * delta;
+                gradient.delta[at(t)] = through_decay + through_input * x;
+            }
+        }
+        gradient
+    }
+
+    /// D and N.
+    fn shape(&self) -> (usize, usize) {
+        let channels = self.skip.len();
+        let n = if channels == 0 { 0 } else { self.a.len() / channels };
+        let length = if channels == 0 { 0 } else { self.x.len() / channels };
+        assert_eq!(self.a.len(), channels * n, "rates of a state");
+        assert_eq!((self.x.len(), self.delta.len()), (length * channels, length * channels), "samples of a channel");
+        assert_eq!((self.b.len(), self.c.len()), (length * n, length * n), "input and read-out weights of a state");
+        (channels, n)
+    }
+}
+
+/// `h ← e^{Δ a} h + (Δ x) b` for one channel; gives `⟨c, h⟩`.
+#[inline(always)]
+fn advance(h: &mut [f64], a: &[f64], b: &[f64], c: &[f64], delta: f64, input: f64) -> f64 {
+    let mut sums = [0.0; LANES];
+    let step = |h: &mut f64, a: f64, b: f64| *h = exp_wide(delta * a) * *h + input * b;
+    let (h4, h_rest) = h.as_chunks_mut::<LANES>();
+    let [(a4, a_rest), (b4, b_rest), (c4, c_rest)] = [a, b, c].map(|row| row.as_chunks::<LANES>());
+    for (((h, a), b), c) in h4.iter_mut().zip(a4).zip(b4).zip(c4) {
+        for i in 0..LANES {
+            step(&mut h[i], a[i], b[i]);
+            sums[i] += c[i] * h[i];
+        }
+    }
+    for (((h, a), b), (c, sum)) in h_rest.iter_mut().zip(a_rest).zip(b_rest).zip(c_rest.iter().zip(&mut sums)) {
+        step(h, *a, *b);
+        *sum += c * *h;
+    }
+    (sums[0] + sums[2]) + (sums[1] + sums[3])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::math::exp;
+    use crate::ssm::associative_scan;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    struct Parts([Vec<f64>; 6]);
+
+    impl Parts {
+        fn problem(&self) -> Selective<'_> {
+            let [a, skip, x, delta, b, c] = &self.0;
+            Selective { a, skip, x, delta, b, c }
+        }
+    }
+
+    fn parts() -> impl Strategy<Value = Parts> {
+        (1_usize..4, 1_usize..11, 0_usize..30).prop_flat_map(|(channels, n, length)| {
+            let some = |range: std::ops::Range<f64>, count| prop::collection::vec(range, count);
+            let each = [some(-1.0..1.0, channels), some(-1.0..1.0, length * channels)];
+            let [b, c] = [some(-1.0..1.0, length * n), some(-1.0..1.0, length * n)];
+            let (a, delta, [skip, x]) = (some(-3.0..0.1, channels * n), some(0.01..1.0, length * channels), each);
+            (a, skip, x, delta, b, c).prop_map(|(a, skip, x, delta, b, c)| Parts([a, skip, x, delta, b, c]))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_the_parallel_scan_of_its_affine_maps(parts in parts()) {
+            let Selective { a, skip, x, delta, b, c } = parts.problem();
+            let (channels, n) = parts.problem().shape();
+            let mut expected: Vec<f64> = x.iter().enumerate().map(|(at, x)| skip[at % channels] * x).collect();
+            for (d, i) in (0..channels).flat_map(|d| (0..n).map(move |i| (d, i))) {
+                let map = |t: usize| {
+                    let at = t * channels + d;
+                    (exp(delta[at] * a[d * n + i]), delta[at] * b[t * n + i] * x[at])
+                };
+                let mut maps: Vec<_> = (0..x.len() / channels).map(map).collect();
+                associative_scan(&mut maps, |(a, b), (c, d)| (c * a, c * b + d));
+                maps.iter().enumerate().for_each(|(t, (_, h))| expected[t * channels + d] += c[t * n + i] * h);
+            }
+            let found = parts.problem().scan();
+            prop_assert_eq!(found.len(), expected.len());
+            prop_assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-13));
+        }
+
+        #[test]
+        fn the_gradient_is_the_slope_in_every_direction(parts in parts()) {
+            let y = parts.problem().scan();
+            let weight = |k: usize| ((k * k % 13) as f64 - 6.0) / 6.0;
+            let dy: Vec<f64> = (0..y.len()).map(weight).collect();
+            let gradient = parts.problem().gradient(&dy);
+            let f = |parts: &Parts| parts.problem().scan().iter().zip(&dy).map(|(y, dy)| y * dy).sum::<f64>();
+            let SelectiveGradient { a, skip, x, delta, b, c } = gradient;
+            for (part, gradient) in [a, skip, x, delta, b, c].into_iter().enumerate() {
+                let direction: Vec<f64> = (0..gradient.len()).map(|k| weight(k + 3)).collect();
+                let moved = |h: f64| {
+                    let mut parts = parts.clone();
+                    parts.0[part].iter_mut().zip(&direction).for_each(|(value, along)| *value += h * along);
+                    parts
+                };
+                let h = 1e-5;
+                let slope = (f(&moved(h)) - f(&moved(-h))) / (2.0 * h);
+                let found: f64 = gradient.iter().zip(&direction).map(|(g, along)| g * along).sum();
+                prop_assert!((slope - found).abs() < 1e-6 * (1.0 + slope.abs()), "part {}: {} {}", part, slope, found);
+            }
+        }
+    }
+
+    #[test]
+    fn with_constant_coefficients_it_is_a_low_pass() {
+        let length = 40;
+        let (ones, steps) = (vec![1.0; length], vec![0.25; length]);
+        let problem = Selective { a: &[-2.0], skip: &[0.5], x: &ones, delta: &steps, b: &ones, c: &ones };
+        let decay = exp(-0.5);
+        let mut power = 1.0;
+        for y in problem.scan() {
+            power *= decay;
+            assert!((y - 0.5 - 0.25 * (1.0 - power) / (1.0 - decay)).abs() < 1e-15);
+        }
+    }
+}
