@@ -1,10 +1,12 @@
 //! The numbers a graph computes with.
 
+use super::wide::{erf_f32, erf_f64, exp_f32, tanh_f32, tanh_f64};
 use crate::linalg::Real;
 use crate::math;
 use std::ops::{Div, Neg, Sub};
 
-/// A real number with the functions that networks use.
+/// A real number with the functions that networks use. All but the logarithm run in SIMD registers when mapped over many
+/// numbers.
 pub trait Float: Real + Sub<Output = Self> + Div<Output = Self> + Neg<Output = Self> + PartialOrd {
     /// The nearest number of this kind.
     fn of(x: f64) -> Self;
@@ -24,20 +26,24 @@ impl Float for f64 {
     fn of(x: f64) -> Self {
         x
     }
+    #[inline(always)]
     fn exp(self) -> Self {
-        math::exp(self)
+        math::exp_wide(self)
     }
     fn log(self) -> Self {
         math::log(self)
     }
+    #[inline(always)]
     fn sqrt(self) -> Self {
         self.sqrt()
     }
+    #[inline(always)]
     fn tanh(self) -> Self {
-        math::tanh(self)
+        tanh_f64(self)
     }
+    #[inline(always)]
     fn erf(self) -> Self {
-        math::erf(self)
+        erf_f64(self)
     }
 }
 
@@ -45,19 +51,23 @@ impl Float for f32 {
     fn of(x: f64) -> Self {
         x as f32
     }
+    #[inline(always)]
     fn exp(self) -> Self {
-        libm::expf(self)
+        exp_f32(self)
     }
     fn log(self) -> Self {
         libm::logf(self)
     }
+    #[inline(always)]
     fn sqrt(self) -> Self {
         self.sqrt()
     }
+    #[inline(always)]
     fn tanh(self) -> Self {
-        libm::tanhf(self)
+        tanh_f32(self)
     }
+    #[inline(always)]
     fn erf(self) -> Self {
-        libm::erff(self)
+        erf_f32(self)
     }
 }

@@ -18,17 +18,22 @@
 //! assert_eq!(g.value(product), [2.0, 0.0]);
 //! ```
 
+mod arrange;
+mod attention;
+mod convolution;
+mod entrywise;
 mod float;
 mod gradient;
 mod layers;
+mod loss;
 mod operation;
+mod product;
+mod wide;
 
+pub use convolution::{Convolution, Pooling};
 pub use float::Float;
-pub use layers::Convolution;
 
-use crate::linalg::View;
-use operation::{Map, Operation};
-use std::rc::Rc;
+use operation::Operation;
 
 /// A matrix in a [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +43,7 @@ struct Entry<T> {
     operation: Operation<T>,
     rows: usize,
     columns: usize,
-    value: Rc<Vec<T>>,
+    value: Vec<T>,
 }
 
 /// Matrices and how they came about. Entries lie by rows.
@@ -79,186 +84,8 @@ impl<T: Float> Graph<T> {
 
     fn push(&mut self, operation: Operation<T>, rows: usize, columns: usize, value: Vec<T>) -> Node {
         debug_assert_eq!(value.len(), rows * columns);
-        self.entries.push(Entry { operation, rows, columns, value: Rc::new(value) });
+        self.entries.push(Entry { operation, rows, columns, value });
         Node(self.entries.len() - 1)
-    }
-
-    fn view(&self, node: Node, transposed: bool) -> View<'_, T> {
-        let (rows, columns) = self.shape(node);
-        let view = View::by_rows(self.value(node), rows, columns);
-        if transposed { view.t() } else { view }
-    }
-
-    fn entrywise(&mut self, operation: Operation<T>, a: Node, b: Node, f: impl Fn(T, T) -> T) -> Node {
-        assert_eq!(self.shape(a), self.shape(b), "shapes of an entrywise operation");
-        let (rows, columns) = self.shape(a);
-        let value = self.value(a).iter().zip(self.value(b)).map(|(&a, &b)| f(a, b)).collect();
-        self.push(operation, rows, columns, value)
-    }
-
-    fn each(&mut self, operation: Operation<T>, a: Node, f: impl Fn(T) -> T) -> Node {
-        let (rows, columns) = self.shape(a);
-        let value = self.value(a).iter().map(|&a| f(a)).collect();
-        self.push(operation, rows, columns, value)
-    }
-
-    /// `a + b`.
-    pub fn add(&mut self, a: Node, b: Node) -> Node {
-        self.entrywise(Operation::Add(a, b), a, b, |a, b| a + b)
-    }
-
-    /// `a - b`.
-    pub fn sub(&mut self, a: Node, b: Node) -> Node {
-        self.entrywise(Operation::Sub(a, b), a, b, |a, b| a - b)
-    }
-
-    /// `a ∘ b`, entry by entry.
-    pub fn mul(&mut self, a: Node, b: Node) -> Node {
-        self.entrywise(Operation::Mul(a, b), a, b, |a, b| a * b)
-    }
-
-    /// `x` where `gate > 0`, and zero elsewhere.
-    pub fn gate(&mut self, x: Node, gate: Node) -> Node {
-        let zero = T::default();
-        self.entrywise(Operation::Gate { x, gate }, x, gate, |x, gate| if gate > zero { x } else { zero })
-    }
-
-    /// `c a`.
-    pub fn scale(&mut self, a: Node, c: T) -> Node {
-        self.each(Operation::Scale(a, c), a, |a| c * a)
-    }
-
-    /// `a + c` in every entry.
-    pub fn shift(&mut self, a: Node, c: T) -> Node {
-        self.each(Operation::Shift(a), a, |a| a + c)
-    }
-
-    fn map(&mut self, map: Map, a: Node) -> Node {
-        self.each(Operation::Map(map, a), a, |a| map.of(a))
-    }
-
-    /// `e^a` in every entry.
-    pub fn exp(&mut self, a: Node) -> Node {
-        self.map(Map::Exp, a)
-    }
-
-    /// The natural logarithm of every entry.
-    pub fn log(&mut self, a: Node) -> Node {
-        self.map(Map::Log, a)
-    }
-
-    /// `1 / a` in every entry.
-    pub fn recip(&mut self, a: Node) -> Node {
-        self.map(Map::Recip, a)
-    }
-
-    /// The square root of every entry.
-    pub fn sqrt(&mut self, a: Node) -> Node {
-        self.map(Map::Sqrt, a)
-    }
-
-    /// `max(a, 0)`.
-    pub fn relu(&mut self, a: Node) -> Node {
-        self.gate(a, a)
-    }
-
-    /// The hyperbolic tangent.
-    pub fn tanh(&mut self, a: Node) -> Node {
-        self.map(Map::Tanh, a)
-    }
-
-    /// The logistic function `1 / (1 + e^-a)`.
-    pub fn sigmoid(&mut self, a: Node) -> Node {
-        self.map(Map::Sigmoid, a)
-    }
-
-    /// The error function.
-    pub fn erf(&mut self, a: Node) -> Node {
-        self.map(Map::Erf, a)
-    }
-
-    /// `op(a) op(b)`, where `op` transposes or does not.
-    pub fn product(&mut self, a: (Node, bool), b: (Node, bool)) -> Node {
-        let (left, right) = (self.view(a.0, a.1), self.view(b.0, b.1));
-        let (rows, columns) = (left.rows(), right.columns());
-        let value = crate::linalg::matmul(left, right);
-        self.push(Operation::Product { a, b }, rows, columns, value)
-    }
-
-    /// `a b`.
-    pub fn matmul(&mut self, a: Node, b: Node) -> Node {
-        self.product((a, false), (b, false))
-    }
-
-    /// Repeats a single row, a single column or a single entry to `rows` x `columns`.
-    pub fn spread(&mut self, a: Node, rows: usize, columns: usize) -> Node {
-        let (height, width) = self.shape(a);
-        if (height, width) == (rows, columns) {
-            return a;
-        }
-        assert!((height == rows || height == 1) && (width == columns || width == 1), "a shape to spread from");
-        let entries = self.value(a);
-        let at = |i: usize, j: usize| entries[i.min(height - 1) * width + j.min(width - 1)];
-        let value = (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))).map(|(i, j)| at(i, j)).collect();
-        self.push(Operation::Spread(a), rows, columns, value)
-    }
-
-    /// Sums over rows, columns or both, down to `rows` x `columns`, where each is as before or one: what undoes
-    /// [`spread`](Self::spread) in a gradient.
-    pub fn collect(&mut self, a: Node, rows: usize, columns: usize) -> Node {
-        let (height, width) = self.shape(a);
-        if (height, width) == (rows, columns) {
-            return a;
-        }
-        assert!((rows == height || rows == 1) && (columns == width || columns == 1), "a shape to collect into");
-        let mut value = vec![T::default(); rows * columns];
-        for (i, row) in self.value(a).chunks_exact(width.max(1)).enumerate() {
-            for (j, &entry) in row.iter().enumerate() {
-                value[i.min(rows - 1) * columns + j.min(columns - 1)] += entry;
-            }
-        }
-        self.push(Operation::Collect(a), rows, columns, value)
-    }
-
-    /// The sum of all entries, 1 x 1.
-    pub fn sum(&mut self, a: Node) -> Node {
-        self.collect(a, 1, 1)
-    }
-
-    /// A `rows` x `columns` matrix whose entry `i` (by rows) is entry `index[i]` of `a`, or zero where that is
-    /// [`None`]: transposing, slicing, padding, unfolding patches, looking up rows.
-    pub fn pick(&mut self, a: Node, rows: usize, columns: usize, index: Rc<[Option<u32>]>) -> Node {
-        assert_eq!(index.len(), rows * columns, "an index for every entry");
-        let entries = self.value(a);
-        let value = index.iter().map(|index| index.map_or_else(T::default, |i| entries[i as usize])).collect();
-        self.push(Operation::Pick(a, index), rows, columns, value)
-    }
-
-    /// A `rows` x `columns` matrix to whose entry `index[i]` entry `i` of `a` is added: the adjoint of
-    /// [`pick`](Self::pick).
-    pub fn put(&mut self, a: Node, rows: usize, columns: usize, index: Rc<[Option<u32>]>) -> Node {
-        assert_eq!(index.len(), self.value(a).len(), "an index for every entry");
-        let mut value = vec![T::default(); rows * columns];
-        for (&entry, index) in self.value(a).iter().zip(index.iter()) {
-            if let Some(index) = index {
-                value[*index as usize] += entry;
-            }
-        }
-        self.push(Operation::Put(a, index), rows, columns, value)
-    }
-
-    /// `a_ij - log Σ_k exp(a_ik)`: the logarithm of the softmax of each row.
-    pub fn log_softmax(&mut self, a: Node) -> Node {
-        let (rows, columns) = self.shape(a);
-        let mut value = self.value(a).to_vec();
-        for row in value.chunks_exact_mut(columns.max(1)) {
-            let greatest = row.iter().copied().fold(row[0], |most, x| if x > most { x } else { most });
-            let mut sum = T::default();
-            row.iter().for_each(|&x| sum += (x - greatest).exp());
-            let normaliser = greatest + sum.log();
-            row.iter_mut().for_each(|x| *x = *x - normaliser);
-        }
-        self.push(Operation::LogSoftmax(a), rows, columns, value)
     }
 }
 
@@ -275,7 +102,7 @@ mod tests {
     type Shapes = &'static [(usize, usize)];
 
     /// Every layer, each with the shapes of its parameters.
-    const FUNCTIONS: [(&str, Shapes, Function); 9] = [
+    const FUNCTIONS: [(&str, Shapes, Function); 13] = [
         ("polynomial", &[(2, 3), (2, 3)], |g, p| {
             let difference = g.sub(p[0], p[1]);
             let product = g.mul(difference, p[0]);
@@ -310,7 +137,7 @@ mod tests {
             g.mean_squared_error(normal, p[3])
         }),
         ("attention", &[(4, 3), (4, 3), (4, 2)], |g, p| {
-            let attention = g.attention(p[0], p[1], p[2], true);
+            let attention = g.attention(p[0], p[1], p[2], true, 1);
             let square = g.mul(attention, attention);
             g.sum(square)
         }),
@@ -326,6 +153,31 @@ mod tests {
             let y = layer.apply(g, p[0], p[1], p[2]);
             let y = g.sigmoid(y);
             g.sum(y)
+        }),
+        ("repetition", &[(3, 4), (1, 4), (3, 1), (1, 1)], |g, p| {
+            let a = g.mul(p[0], p[1]);
+            let a = g.sub(p[2], a);
+            let a = g.mul(p[3], a);
+            let outer = g.add(p[2], p[1]);
+            let a = g.mul(a, outer);
+            let a = g.tanh(a);
+            g.sum(a)
+        }),
+        ("heads", &[(6, 2), (9, 2), (9, 3)], |g, p| {
+            let attention = g.attention(p[0], p[1], p[2], false, 3);
+            let square = g.mul(attention, attention);
+            g.sum(square)
+        }),
+        ("mean pooling", &[(2, 30)], |g, p| {
+            let mean = Pooling::Mean.apply(g, p[0], (2, 3, 5), (1, 2));
+            let mean = g.reshape(mean, 4, 6);
+            let square = g.product((mean, true), (mean, false));
+            g.sum(square)
+        }),
+        ("smooth activations", &[(3, 4)], |g, p| {
+            let [a, b] = [g.softplus(p[0]), g.silu(p[0])];
+            let product = g.mul(a, b);
+            g.sum(product)
         }),
         ("slices", &[(3, 5)], |g, p| {
             let slice = g.columns(p[0], 1, 3);
@@ -399,6 +251,35 @@ mod tests {
         // The logits' own rounding, half a unit in the last place of 4, is what is left.
         let rounding = 4.0 * f32::EPSILON;
         assert!((g.value(gradient)[0] - share).abs() <= rounding && (g.value(gradient)[1] + share).abs() <= rounding);
+    }
+
+    #[test]
+    fn at_kinks_the_gradient_takes_the_side_it_is_on() {
+        let mut g = Graph::new();
+        let x = g.leaf(1, 6, vec![-2.0, 1.0, 3.0, 5.0, -1.0, -4.0]);
+        let (relu, leaky) = (g.relu(x), g.leaky_relu(x, 0.25));
+        assert_eq!(g.value(relu), [0.0, 1.0, 3.0, 5.0, 0.0, 0.0]);
+        assert_eq!(g.value(leaky), [-0.5, 1.0, 3.0, 5.0, -0.25, -1.0]);
+        let greatest = Pooling::Max.apply(&mut g, leaky, (1, 2, 3), (2, 1));
+        assert_eq!((g.shape(greatest), g.value(greatest)), ((1, 3), [5.0, 1.0, 3.0].as_slice()));
+        let f = g.sum(leaky);
+        let [slopes] = g.gradient(f, [x]);
+        assert_eq!(g.value(slopes), [0.25, 1.0, 1.0, 1.0, 0.25, 0.25]);
+        let f = g.sum(greatest);
+        let [slopes] = g.gradient(f, [x]);
+        assert_eq!(g.value(slopes), [0.0, 1.0, 1.0, 1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn the_softplus_neither_overflows_nor_vanishes() {
+        let mut g = Graph::new();
+        let x = g.leaf(1, 4, vec![-800.0, 0.0, 40.0, 800.0]);
+        let y = g.softplus(x);
+        let f = g.sum(y);
+        let [slopes] = g.gradient(f, [x]);
+        assert_eq!(g.value(slopes), [0.0, 0.5, 1.0, 1.0]);
+        assert_eq!((g.value(y)[0], g.value(y)[2], g.value(y)[3]), (0.0, 40.0, 800.0));
+        assert!((g.value(y)[1] - std::f64::consts::LN_2).abs() < 1e-15);
     }
 
     #[test]

@@ -15,9 +15,10 @@ pub(super) enum Operation<T> {
     Scale(Node, T),
     Shift(Node),
     Map(Map, Node),
-    Product { a: (Node, bool), b: (Node, bool) },
+    Product { a: (Node, bool), b: (Node, bool), count: usize },
     Spread(Node),
     Collect(Node),
+    Reshape(Node),
     Pick(Node, Rc<[Option<u32>]>),
     Put(Node, Rc<[Option<u32>]>),
     LogSoftmax(Node),
@@ -35,34 +36,19 @@ pub(super) enum Map {
     Erf,
 }
 
-impl Map {
-    pub(super) fn of<T: Float>(self, x: T) -> T {
-        let one = T::of(1.0);
-        match self {
-            Self::Exp => x.exp(),
-            Self::Log => x.log(),
-            Self::Recip => one / x,
-            Self::Sqrt => x.sqrt(),
-            Self::Tanh => x.tanh(),
-            // Neither branch overflows.
-            Self::Sigmoid if x > T::default() => one / (one + (-x).exp()),
-            Self::Sigmoid => x.exp() / (one + x.exp()),
-            Self::Erf => x.erf(),
-        }
-    }
-}
-
 impl<T: Float> Operation<T> {
     /// What the node depends on.
     pub(super) fn inputs(&self) -> [Option<Node>; 2] {
         match *self {
             Self::Leaf => [None, None],
             Self::Add(a, b) | Self::Sub(a, b) | Self::Mul(a, b) => [Some(a), Some(b)],
-            Self::Product { a: (a, _), b: (b, _) } => [Some(a), Some(b)],
+            Self::Product { a: (a, _), b: (b, _), .. } => [Some(a), Some(b)],
             // The gate opens and closes, and has no slope.
             Self::Gate { x, .. } => [Some(x), None],
             Self::Scale(a, _) | Self::Shift(a) | Self::Map(_, a) | Self::Spread(a) => [Some(a), None],
-            Self::Collect(a) | Self::Pick(a, _) | Self::Put(a, _) | Self::LogSoftmax(a) => [Some(a), None],
+            Self::Collect(a) | Self::Reshape(a) | Self::Pick(a, _) | Self::Put(a, _) | Self::LogSoftmax(a) => {
+                [Some(a), None]
+            }
         }
     }
 }
@@ -72,10 +58,18 @@ impl<T: Float> Graph<T> {
     pub(super) fn pull_back(&mut self, y: Node, d: Node, input: usize) -> Node {
         let operation = self.entries[y.0].operation.clone();
         match operation {
-            Operation::Leaf | Operation::Shift(_) | Operation::Add(..) => d,
-            Operation::Sub(..) if input == 0 => d,
-            Operation::Sub(..) => self.scale(d, T::of(-1.0)),
-            Operation::Mul(a, b) => self.mul(d, if input == 0 { b } else { a }),
+            Operation::Leaf | Operation::Shift(_) => d,
+            Operation::Add(a, b) => self.unrepeated(d, if input == 0 { a } else { b }),
+            Operation::Sub(a, _) if input == 0 => self.unrepeated(d, a),
+            Operation::Sub(_, b) => {
+                let sum = self.unrepeated(d, b);
+                self.scale(sum, T::of(-1.0))
+            }
+            Operation::Mul(a, b) => {
+                let (own, other) = if input == 0 { (a, b) } else { (b, a) };
+                let product = self.mul(d, other);
+                self.unrepeated(product, own)
+            }
             Operation::Gate { gate, .. } => self.gate(d, gate),
             Operation::Scale(_, c) => self.scale(d, c),
             Operation::Map(map, x) => {
@@ -83,17 +77,20 @@ impl<T: Float> Graph<T> {
                 self.mul(d, slope)
             }
             // Y = op(A) op(B): dA = dY op(B)ᵀ, dB = op(A)ᵀ dY, transposed again where the input was.
-            Operation::Product { a: (_, false), b: (b, tb) } if input == 0 => self.product((d, false), (b, !tb)),
-            Operation::Product { b: (b, tb), .. } if input == 0 => self.product((b, tb), (d, true)),
-            Operation::Product { a: (a, ta), b: (_, false) } => self.product((a, !ta), (d, false)),
-            Operation::Product { a: (a, ta), .. } => self.product((d, true), (a, ta)),
-            Operation::Spread(a) => {
-                let (rows, columns) = self.shape(a);
-                self.collect(d, rows, columns)
+            Operation::Product { a: (_, false), b: (b, tb), count } if input == 0 => {
+                self.products((d, false), (b, !tb), count)
             }
+            Operation::Product { b: (b, tb), count, .. } if input == 0 => self.products((b, tb), (d, true), count),
+            Operation::Product { a: (a, ta), b: (_, false), count } => self.products((a, !ta), (d, false), count),
+            Operation::Product { a: (a, ta), count, .. } => self.products((d, true), (a, ta), count),
+            Operation::Spread(a) => self.unrepeated(d, a),
             Operation::Collect(a) => {
                 let (rows, columns) = self.shape(a);
                 self.spread(d, rows, columns)
+            }
+            Operation::Reshape(a) => {
+                let (rows, columns) = self.shape(a);
+                self.reshape(d, rows, columns)
             }
             Operation::Pick(a, index) => {
                 let (rows, columns) = self.shape(a);
@@ -105,14 +102,19 @@ impl<T: Float> Graph<T> {
             }
             // y = x - log Σ e^x: dx = dy - softmax(x) Σ dy, row by row.
             Operation::LogSoftmax(_) => {
-                let (rows, columns) = self.shape(y);
+                let rows = self.shape(y).0;
                 let softmax = self.exp(y);
                 let total = self.collect(d, rows, 1);
-                let total = self.spread(total, rows, columns);
                 let share = self.mul(softmax, total);
                 self.sub(d, share)
             }
         }
+    }
+
+    /// `d` summed over what was repeated to make its shape of that of `a`.
+    fn unrepeated(&mut self, d: Node, a: Node) -> Node {
+        let (rows, columns) = self.shape(a);
+        self.collect(d, rows, columns)
     }
 
     /// The derivative of `y = map(x)`, entry by entry.

@@ -30,7 +30,7 @@ use orrery_core::figure::Ink;
 use orrery_core::prelude::*;
 use orrery_kernels::fft::Roots;
 use orrery_kernels::linalg::{newton_schulz_step, normalize, ridge};
-use orrery_kernels::optim::Adam;
+use orrery_kernels::optim::{AdamW, Optimizer};
 use std::rc::Rc;
 
 /// Iterations of the decoupled ascent, and the length of its step against the unit sphere.
@@ -465,7 +465,7 @@ struct Trainer {
     /// The top layer, by nodes.
     v: Vec<f64>,
     bottom: Bottom,
-    top: Adam,
+    top: AdamW,
     iteration: usize,
     phase: Train,
     mean: Vec<f64>,
@@ -483,7 +483,7 @@ struct Trainer {
 /// How W moves.
 #[derive(Clone)]
 enum Bottom {
-    Adam(Adam),
+    Adam(AdamW),
     Muon { momentum: Vec<f64>, update: Vec<f64> },
 }
 
@@ -505,7 +505,7 @@ impl Trainer {
         let bottom = if muon {
             Bottom::Muon { momentum: vec![0.0; w.len()], update: Vec::new() }
         } else {
-            Bottom::Adam(Adam::new(w.len(), ADAM_RATE, [0.9, 0.98], eta))
+            Bottom::Adam(AdamW::new(w.len(), ADAM_RATE, [0.9, 0.98], eta))
         };
         Self {
             sample,
@@ -514,7 +514,7 @@ impl Trainer {
             v: vec![0.0; nodes * n],
             w,
             bottom,
-            top: Adam::new(nodes * n, TOP_RATE, [0.9, 0.98], eta),
+            top: AdamW::new(nodes * n, TOP_RATE, [0.9, 0.98], eta),
             iteration: 0,
             phase: Train::Rows(0),
             mean: vec![0.0; nodes],

@@ -1,0 +1,212 @@
+//! Functions of many numbers at once: without a branch, so that loops over them run in SIMD registers, and without fused
+//! operations, so that they give the same bits everywhere. The polynomials are those of Moshier's Cephes library.
+
+use crate::math::exp_wide;
+
+/// `log2(e)`, and `ln(2)` in two parts, the first with zeros at its end so that its multiples are exact.
+const LN_2_HIGH: f32 = 0.693_359_375;
+const LN_2_LOW: f32 = -2.121_944_4e-4;
+
+/// Adding it rounds to a whole number, which then stands in the low bits.
+const ROUND: f32 = 12_582_912.0;
+
+/// `e^x`; zero below -87 and infinite above 88. With `x = k ln 2 + r`: `e^x = 2^k (1 + r + r² q(r))`.
+#[inline(always)]
+pub(super) fn exp_f32(x: f32) -> f32 {
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let k = shifted - ROUND;
+    let r = (x - k * LN_2_HIGH) - k * LN_2_LOW;
+    let q = horner(r, [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5]);
+    let scale = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
+    let value = (1.0 + (r + r * r * q)) * scale;
+    let value = if x < -87.0 { 0.0 } else { value };
+    if x > 88.0 { f32::INFINITY } else { value }
+}
+
+#[inline(always)]
+fn horner<T: super::Float, const N: usize>(x: T, coefficients: [T; N]) -> T {
+    let mut sum = coefficients[0];
+    for &c in &coefficients[1..] {
+        sum = sum * x + c;
+    }
+    sum
+}
+
+/// `tanh x`: a polynomial near zero, `1 - 2/(e^2|x| + 1)` elsewhere.
+#[inline(always)]
+pub(super) fn tanh_f32(x: f32) -> f32 {
+    let (size, z) = (x.abs(), x * x);
+    let p = horner(z, [-5.704_988_7e-3, 2.063_908_9e-2, -5.373_971_5e-2, 1.333_144_2e-1, -3.333_328_2e-1]);
+    let near = size + size * z * p;
+    let far = 1.0 - 2.0 / (exp_f32(2.0 * size) + 1.0);
+    (if size < 0.625 { near } else { far }).copysign(x)
+}
+
+/// The same in double precision, with a rational function near zero.
+#[inline(always)]
+pub(super) fn tanh_f64(x: f64) -> f64 {
+    let (size, z) = (x.abs(), x * x);
+    let p = horner(z, [-9.643_991_794_250_523e-1, -9.928_772_310_019_185e1, -1.614_687_684_417_084_5e3]);
+    let q = horner(z, [1.0, 1.128_116_784_916_329_3e2, 2.235_488_390_601_004_4e3, 4.844_063_053_251_255e3]);
+    let near = size + size * z * (p / q);
+    let far = 1.0 - 2.0 / (exp_wide(2.0 * size) + 1.0);
+    (if size < 0.625 { near } else { far }).copysign(x)
+}
+
+/// `erf x`: `x p(x²)` near zero, elsewhere `1 - e^(-x²) p(1/x²)/|x|`.
+#[inline(always)]
+pub(super) fn erf_f32(x: f32) -> f32 {
+    let (size, z) = (x.abs(), x * x);
+    let near = size
+        * horner(
+            z,
+            [
+                7.853_861_4e-5,
+                -8.010_194e-4,
+                5.188_327_8e-3,
+                -2.685_381_2e-2,
+                1.128_358_5e-1,
+                -3.761_262_6e-1,
+                1.128_379_2,
+            ],
+        );
+    // Beyond 4, erf x rounds to one.
+    let limited = if size < 4.0 { size } else { 4.0 };
+    let inverse = 1.0 / limited;
+    let y = inverse * inverse;
+    let middle = horner(
+        y,
+        [
+            2.326_82e-2,
+            -1.387_039_4e-1,
+            3.687_424_6e-1,
+            -5.824_733e-1,
+            6.210_004_7e-1,
+            -4.944_515_3e-1,
+            3.404_88e-1,
+            -2.741_127e-1,
+            5.638_259_4e-1,
+        ],
+    );
+    let outer = horner(
+        y,
+        [
+            -1.047_766_4e1,
+            1.297_72e1,
+            -7.495_518_7,
+            2.921_019,
+            -1.015_265_3,
+            4.218_463_4e-1,
+            -2.820_767_4e-1,
+            5.641_895e-1,
+        ],
+    );
+    let far = 1.0 - exp_f32(-limited * limited) * inverse * if size < 2.0 { middle } else { outer };
+    let value = if size < 1.0 { near } else { far };
+    (if x.is_nan() { x } else { value }).copysign(x)
+}
+
+/// The same in double precision, with rational functions.
+#[inline(always)]
+pub(super) fn erf_f64(x: f64) -> f64 {
+    let (size, z) = (x.abs(), x * x);
+    let p = horner(
+        z,
+        [
+            9.604_973_739_870_516,
+            9.002_601_972_038_427e1,
+            2.232_005_345_946_843e3,
+            7.003_325_141_128_051e3,
+            5.559_230_130_103_949_6e4,
+        ],
+    );
+    let q = horner(
+        z,
+        [
+            1.0,
+            3.356_171_416_475_031e1,
+            5.213_579_497_801_527e2,
+            4.594_323_829_709_801e3,
+            2.262_900_006_138_909_3e4,
+            4.926_739_426_086_359e4,
+        ],
+    );
+    let near = size * (p / q);
+    // Beyond 6, erf x rounds to one.
+    let limited = if size < 6.0 { size } else { 6.0 };
+    let p = horner(
+        limited,
+        [
+            2.461_969_814_735_305e-10,
+            5.641_895_648_310_688e-1,
+            7.463_210_564_422_699,
+            4.863_719_709_856_814e1,
+            1.965_208_329_560_771e2,
+            5.264_451_949_954_773e2,
+            9.345_285_271_719_576e2,
+            1.027_551_886_895_157e3,
+            5.575_353_353_693_993e2,
+        ],
+    );
+    let q = horner(
+        limited,
+        [
+            1.0,
+            1.322_819_511_547_45e1,
+            8.670_721_408_859_897e1,
+            3.549_377_788_878_199e2,
+            9.757_085_017_432_055e2,
+            1.823_909_166_879_097_4e3,
+            2.246_337_608_187_109_8e3,
+            1.656_663_091_941_613_5e3,
+            5.575_353_408_177_277e2,
+        ],
+    );
+    let far = 1.0 - exp_wide(-limited * limited) * (p / q);
+    let value = if size < 1.0 { near } else { far };
+    (if x.is_nan() { x } else { value }).copysign(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::math::{erf, exp, tanh};
+
+    fn worst_f32(wide: fn(f32) -> f32, exact: fn(f64) -> f64, reach: f32) -> u32 {
+        let apart = |x: f32| wide(x).to_bits().abs_diff((exact(f64::from(x)) as f32).to_bits());
+        (-500_000..500_000).map(|i| apart(i as f32 * reach / 500_000.0)).max().unwrap()
+    }
+
+    fn worst_f64(wide: fn(f64) -> f64, exact: fn(f64) -> f64, reach: f64) -> u64 {
+        let apart = |x: f64| wide(x).to_bits().abs_diff(exact(x).to_bits());
+        (-500_000..500_000).map(|i| apart(f64::from(i) * reach / 500_000.0)).max().unwrap()
+    }
+
+    #[test]
+    fn they_are_within_units_in_the_last_place_of_their_scalar_twins() {
+        assert!(worst_f32(exp_f32, exp, 87.0) <= 1);
+        for reach in [0.7, 12.0] {
+            assert!(worst_f32(tanh_f32, tanh, reach) <= 2);
+            assert!(worst_f32(erf_f32, erf, reach) <= 2);
+            assert!(worst_f64(tanh_f64, tanh, reach.into()) <= 4);
+            assert!(worst_f64(erf_f64, erf, reach.into()) <= 4);
+        }
+    }
+
+    #[test]
+    fn at_their_ends_they_keep_to_their_limits() {
+        assert_eq!([-1e30, f32::NEG_INFINITY, -87.5].map(exp_f32), [0.0; 3]);
+        assert_eq!([0.0, -0.0].map(exp_f32), [1.0; 2]);
+        assert_eq!([f32::INFINITY, 1e30, 88.5].map(exp_f32), [f32::INFINITY; 3]);
+        let ends = [f32::NEG_INFINITY, -1e30, 0.0, 1e30, f32::INFINITY];
+        for wide in [tanh_f32, erf_f32] {
+            assert_eq!(ends.map(wide), [-1.0, -1.0, 0.0, 1.0, 1.0]);
+            assert!(wide(f32::NAN).is_nan());
+        }
+        for wide in [tanh_f64, erf_f64] {
+            assert_eq!(ends.map(f64::from).map(wide), [-1.0, -1.0, 0.0, 1.0, 1.0]);
+            assert!(wide(f64::NAN).is_nan());
+        }
+        assert!(exp_f32(f32::NAN).is_nan());
+    }
+}
