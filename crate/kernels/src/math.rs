@@ -5,7 +5,7 @@
 
 mod exponential;
 
-pub use exponential::exp_wide;
+pub use exponential::{exp_wide, exp_wide_f32};
 pub use libm::{
     acos, acosh, asin, asinh, atan, atan2, atanh, cbrt, cos, cosh, erf, erfc, exp, exp2, expm1, hypot, lgamma, log,
     log1p, log2, log10, pow, sin, sincos, sinh, tan, tanh, tgamma,

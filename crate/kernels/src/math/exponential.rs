@@ -36,6 +36,32 @@ pub fn exp_wide(x: f64) -> f64 {
     if x > GREATEST { f64::INFINITY } else { value }
 }
 
+/// The same for `f32`: `log2(e)`, `ln(2)` in two parts, rounding, and the range.
+const LN_2_HIGH_F32: f32 = 0.693_359_375;
+const LN_2_LOW_F32: f32 = -2.121_944_4e-4;
+const ROUND_F32: f32 = 12_582_912.0;
+const LEAST_F32: f32 = -87.0;
+const GREATEST_F32: f32 = 88.0;
+
+/// [`exp_wide`] for `f32`, to within one unit in the last place: zero below -87 and infinite above 88. Here `q` is the
+/// Taylor polynomial of degree 5.
+#[inline(always)]
+pub fn exp_wide_f32(x: f32) -> f32 {
+    let shifted = x * std::f32::consts::LOG2_E + ROUND_F32;
+    let k = shifted - ROUND_F32;
+    let r = (x - k * LN_2_HIGH_F32) - k * LN_2_LOW_F32;
+    let r2 = r * r;
+    let a = 1.0 / 2.0 + r * (1.0 / 6.0);
+    let b = 1.0 / 24.0 + r * (1.0 / 120.0);
+    let c = 1.0 / 720.0 + r * (1.0 / 5_040.0);
+    let q = a + r2 * (b + r2 * c);
+    let mantissa = 1.0 + (r + r2 * q);
+    let scale = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
+    let value = mantissa * scale;
+    let value = if x < LEAST_F32 { 0.0 } else { value };
+    if x > GREATEST_F32 { f32::INFINITY } else { value }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,7 +93,30 @@ mod tests {
         assert!(worst <= Some(1), "{worst:?}");
     }
 
+    /// The rounded `e^x`, taken in `f64`.
+    fn units_apart_f32(x: f32) -> u32 {
+        exp_wide_f32(x).to_bits().abs_diff((exp(f64::from(x)) as f32).to_bits())
+    }
+
+    #[test]
+    fn the_f32_twin_errs_by_at_most_one_unit_too() {
+        let worst = (0..2_000_000_u32).map(|i| units_apart_f32(-87.0 + i as f32 * 8.75e-5)).max();
+        assert!(worst <= Some(1), "{worst:?}");
+        let worst = (0..2_000_000_u32).map(|i| units_apart_f32(-0.4 + i as f32 * 4e-7)).max();
+        assert!(worst <= Some(1), "{worst:?}");
+        assert_eq!([0.0, -0.0].map(exp_wide_f32), [1.0, 1.0]);
+        assert_eq!([-87.5, -1e30, f32::NEG_INFINITY].map(exp_wide_f32), [0.0; 3]);
+        assert_eq!([88.5, 1e30, f32::INFINITY].map(exp_wide_f32), [f32::INFINITY; 3]);
+        assert!(exp_wide_f32(f32::NAN).is_nan());
+    }
+
     proptest! {
+        #[test]
+        fn the_twins_agree(x in -87.0_f32..88.0) {
+            let (single, double) = (f64::from(exp_wide_f32(x)), exp_wide(f64::from(x)));
+            prop_assert!((single - double).abs() <= 1.2e-7 * double);
+        }
+
         #[test]
         fn it_agrees_with_libm(x in -708.0_f64..709.0) {
             prop_assert!(units_apart(x) <= 1);

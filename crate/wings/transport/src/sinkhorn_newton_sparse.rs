@@ -19,7 +19,7 @@
 //! entries a point are plenty for 200 points and too few for 800. And on a line, where $|x-y|$ makes every monotone way
 //! cost the same, the plan spreads over the ties, the truncated Hessian is a poor model, and Newton limps or stalls.
 //!
-//! Here $\eta$ is folded into $u=\eta x$ and $v=\eta y$. An iteration of Sinkhorn takes each entry's exponential once.
+//! Here $\eta$, and the 1, are folded into $u=\eta x-1$ and $v=\eta y$. An iteration of Sinkhorn takes each entry's exponential once.
 //! Seconds are modelled from counted operations, as no clock may enter a result. The full Newton system is solved by
 //! conjugate gradients too.
 
@@ -202,7 +202,9 @@ impl Instance {
         let uniform = || vec![1.0 / n as f64; n];
         let even = |k: usize| (k as f64 + 0.5) / n as f64;
         let side_by_side = |y: f64| (0..n).map(|k| [even(k), y]).collect::<Vec<_>>();
-        let entropic = |cost: Vec<f64>, r: Vec<f64>, c: Vec<f64>| Entropic::new(&scaled(cost), setting.eta, r, c);
+        let entropic = |cost: Vec<f64>, r: Vec<f64>, c: Vec<f64>| {
+            Entropic::new(&scaled(cost), setting.eta, r, c).map_err(|e| Error::of("problem", e.to_string()))
+        };
         let squares = |from: &[[f64; 2]], to: &[[f64; 2]]| -> Vec<f64> {
             from.iter().flat_map(|p| to.iter().map(|q| square(p, q))).collect()
         };
@@ -219,12 +221,12 @@ impl Instance {
                     points
                 };
                 let (from, to) = (cloud(0), cloud(1));
-                let problem = entropic(squares(&from, &to), uniform(), uniform());
+                let problem = entropic(squares(&from, &to), uniform(), uniform())?;
                 Self { problem, from, to, anchors: anchors.clone(), task }
             }
             Task::Assignment => {
                 let cost = (0..n * n).map(|_| rng.random::<f64>()).collect();
-                let problem = entropic(cost, uniform(), uniform());
+                let problem = entropic(cost, uniform(), uniform())?;
                 Self { problem, from: side_by_side(0.0), to: side_by_side(1.0), anchors: Vec::new(), task }
             }
             Task::W1Densities | Task::W2Densities => {
@@ -247,7 +249,7 @@ impl Instance {
                 let way = |k: usize| (even(k / n) - even(k % n)).abs();
                 let cost = (0..n * n).map(|k| if first { way(k) } else { way(k) * way(k) }).collect();
                 Self {
-                    problem: entropic(cost, r, c),
+                    problem: entropic(cost, r, c)?,
                     from: side_by_side(0.0),
                     to: side_by_side(1.0),
                     anchors: Vec::new(),
@@ -269,7 +271,7 @@ impl Instance {
                 };
                 let (from, r) = inked(&setting.image, "image")?;
                 let (mut to, c) = inked(&setting.target_image, "target-image")?;
-                let problem = entropic(squares(&from, &to), r, c);
+                let problem = entropic(squares(&from, &to), r, c)?;
                 // Side by side in the picture.
                 to.iter_mut().for_each(|p| p[0] += 1.2);
                 Self { problem, from, to, anchors: Vec::new(), task }
@@ -959,7 +961,7 @@ mod tests {
         Instance { problem, from, to, anchors: Vec::new(), task: Task::Assignment }
     }
 
-    /// The largest difference of plans, and of the potentials as $x_i+y_j=(u_i+v_j)/\eta$.
+    /// The largest difference of plans, and of the potentials as $(u_i+v_j)/\eta$.
     fn differences(problem: &Entropic, w: &[f64], case: &Value) -> (f64, f64) {
         let eta = case["eta"].as_f64().expect("eta");
         let (m, n) = (problem.r().len(), problem.c().len());
@@ -970,8 +972,7 @@ mod tests {
             problem.plan_row(i, w[i], &w[m..], &mut row);
             for j in 0..n {
                 plans = plans.max((row[j] - plan[i * n + j]).abs());
-                // POT's plan is exp(log u + log v - ηc), without the 1.
-                potentials = potentials.max((w[i] + w[m + j] - 1.0 - u[i] - v[j]).abs() / eta);
+                potentials = potentials.max((w[i] + w[m + j] - u[i] - v[j]).abs() / eta);
             }
         }
         (plans, potentials)
@@ -985,7 +986,8 @@ mod tests {
         assert_eq!(cases.len(), 4);
         for case in cases {
             let eta = case["eta"].as_f64().expect("eta");
-            let problem = Entropic::new(&numbers(&case["cost"]), eta, numbers(&case["r"]), numbers(&case["c"]));
+            let problem = Entropic::new(&numbers(&case["cost"]), eta, numbers(&case["r"]), numbers(&case["c"]))
+                .expect("a problem");
             let m = problem.r().len();
             let mut sinkhorn = Sinkhorn::new(&problem);
             while sinkhorn.advance(&problem, m).is_none_or(|violation| violation > 1e-13) {
@@ -1016,7 +1018,7 @@ mod tests {
             cost in prop::collection::vec(0.0_f64..1.0, 30), w in prop::collection::vec(-0.5_f64..0.5, 11),
             d in prop::collection::vec(-1.0_f64..1.0, 11),
         ) {
-            let problem = Entropic::new(&cost, 3.0, vec![1.0 / 6.0; 6], vec![0.2; 5]);
+            let problem = Entropic::new(&cost, 3.0, vec![1.0 / 6.0; 6], vec![0.2; 5]).expect("a problem");
             let at = |t: f64| {
                 let w = w.iter().zip(&d).map(|(w, d)| w + t * d).collect();
                 let mut trial = Trial::new(w, 0.0, 30);
