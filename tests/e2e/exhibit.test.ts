@@ -3,19 +3,21 @@ import { describe, expect, test } from 'vitest';
 import { encode } from '../../web/runtime/link.ts';
 import type { Settings, Spec, Value } from '../../web/runtime/specs.ts';
 import { barriers } from './axe.ts';
-import { chosen, live, native } from './exhibits.ts';
+import { chosen, live, native, thoroughly } from './exhibits.ts';
 import { longestTask, longestTaskAlone } from './long-tasks.ts';
 import { address, running, seek, shown, visit, withExhibit } from './visit.ts';
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-describe.concurrent.each(chosen)('$slug', ({ slug, verdict }) => {
+describe.concurrent.each(chosen)('$slug', (listed) => {
+  const { slug, verdict } = listed;
+  const thorough = test.runIf(thoroughly(listed));
   const { specs, scenarios } = live(slug);
   const [standard, ...others] = native(slug);
   const link = async (settings: Settings, step?: number) =>
     address(`e/${slug}/${await encode(specs, { settings, seed: 0, step })}`);
 
-  test('comes to life, keeps nobody out, and is played by keyboard', async ({ onTestFinished }) => {
+  thorough('keeps nobody out, and is played by keyboard', async ({ onTestFinished }) => {
     const { page, complaints, close } = await visit(address(`e/${slug}/`));
     onTestFinished(close);
     await running(page);
@@ -43,7 +45,7 @@ describe.concurrent.each(chosen)('$slug', ({ slug, verdict }) => {
     expect(complaints).toEqual([]);
   });
 
-  test('opens from a link, and gives the frames of the native run', async ({ onTestFinished }) => {
+  test('comes to life from a link, and gives the frames of the native run', async ({ onTestFinished }) => {
     const other = others.findLast(({ settings }) => Object.keys(settings).length > 0) ?? standard;
     const { page, complaints, close } = await visit(await link(other.settings, other.step));
     onTestFinished(close);
@@ -56,7 +58,7 @@ describe.concurrent.each(chosen)('$slug', ({ slug, verdict }) => {
     expect(complaints).toEqual([]);
   });
 
-  test('meets broken links and the ends of its controls with words', async ({ onTestFinished }) => {
+  thorough('meets broken links and the ends of its controls with words', async ({ onTestFinished }) => {
     const broken = specs.map(({ name }) => `${name}=%00*`).join('&');
     const { page, complaints, close } = await visit(
       address(`e/${slug}/?${broken}&nonsense=1&seed=-3&step=x#curve=____&other=AAAA`),

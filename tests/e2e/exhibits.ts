@@ -41,6 +41,13 @@ export const wings = manifest.wings;
 /** All exhibits, or those that the test run was asked for. */
 export const chosen = all.filter(({ slug, wing }) => !only || slug === only || wing === only);
 
+/**
+ * Whether an exhibit is tried in every way: all when everything is tested in full or few were asked for, else one of
+ * each wing, since what they try is the page, which all exhibits share.
+ */
+export const thoroughly = ({ slug, wing }: Listed) =>
+  !!process.env.ORRERY_FULL || !!only || slug === all.find((listed) => listed.wing === wing)?.slug;
+
 /** The frames of the native run, the default scenario's first. */
 export function native(slug: string): Hashed[] {
   const known = hashes[slug];

@@ -5,6 +5,8 @@ interface TraceEvent {
   name: string;
   pid: number;
   tid: number;
+  /** When it began, in microseconds. */
+  ts: number;
   /** Microseconds of the thread's own processor time. */
   tdur?: number;
 }
@@ -40,15 +42,16 @@ async function trace(page: Page, act: () => Promise<void>): Promise<number> {
     transferMode: 'ReportEvents',
     traceConfig: { includedCategories: CATEGORIES },
   });
-  // Says which of all threads in the trace is the page's.
+  // Says which of all threads in the trace is the page's, and when `act` began.
   await page.evaluate(() => performance.mark('orrery-here'));
   await act();
   await session.send('Tracing.end');
   await complete;
   await session.detach();
   const here = events.find(({ name }) => name === 'orrery-here');
+  if (!here) throw new Error('the trace has not seen the page');
   const tasks = events.filter(
-    ({ name, pid, tid }) => name === 'RunTask' && pid === here?.pid && tid === here.tid,
+    ({ name, pid, tid, ts }) => name === 'RunTask' && pid === here.pid && tid === here.tid && ts > here.ts,
   );
   if (tasks.length === 0) throw new Error('the trace has no task of the page');
   return Math.max(...tasks.map(({ tdur = 0 }) => tdur / 1000));

@@ -19,7 +19,12 @@ export function classic(scripts: Record<string, string>): Plugin {
             outDir: dir,
             emptyOutDir: false,
             target: 'es2022',
-            rolldownOptions: { input, output: { format: 'iife', entryFileNames: fileName } },
+            rolldownOptions: {
+              input,
+              output: { format: 'iife', entryFileNames: fileName },
+              // A classic script has its address from the document instead.
+              transform: { define: { 'import.meta': '{}' } },
+            },
           },
         });
       }

@@ -527,11 +527,13 @@ export class OrreryExhibit extends LitElement implements Spectator {
   }
 
   private renderFigures(layouts: Layout[]) {
-    const contenders = this.description?.contenders ?? [];
+    const { description } = this;
+    if (!description) return nothing;
     return repeat(
       layouts,
       ({ id }) => id,
-      ({ id }) => html`<orrery-figure id=${id} .contenders=${contenders} @drag=${this.drag}></orrery-figure>`,
+      ({ id }) =>
+        html`<orrery-figure id=${id} .contenders=${description.contenders} @drag=${this.drag}></orrery-figure>`,
     );
   }
 

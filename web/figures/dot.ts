@@ -1,4 +1,3 @@
-import { symbol, symbolCircle, symbolSquare, symbolTimes } from 'd3-shape';
 import { formatNumber } from './format';
 import { DASHES, type MarkKind, nearestPoint, number, numbers, pointSpot, strokeOn } from './mark';
 import type { Pen } from './pen';
@@ -7,25 +6,25 @@ import type { SymbolShape } from './types';
 /** The weight of a ring's or a cross's stroke. */
 const STROKE = 1.5;
 
-const crosses = symbol().type(symbolTimes);
-const squares = symbol().type(symbolSquare);
-const discs = symbol().type(symbolCircle);
+/** Half the side of a square, and half the reach of a cross, that look as large as a disc of radius 1. */
+const SQUARE = Math.sqrt(Math.PI) / 2;
+const CROSS = 1.25;
 
 /** Adds one symbol to the path; crosses and rings are to be stroked. */
 export function tracePoint(pen: Pen, shape: SymbolShape, x: number, y: number, radius: number): void {
-  if (shape === 'disc' || shape === 'ring') {
+  if (shape === 'square') {
+    const half = SQUARE * radius;
+    pen.rect(x - half, y - half, 2 * half, 2 * half);
+  } else if (shape === 'cross') {
+    const half = CROSS * radius;
+    pen.moveTo(x - half, y - half);
+    pen.lineTo(x + half, y + half);
+    pen.moveTo(x - half, y + half);
+    pen.lineTo(x + half, y - half);
+  } else {
     pen.moveTo(x + radius, y);
     pen.arc(x, y, radius, 0, 2 * Math.PI);
-    return;
   }
-  pen.translate(x, y);
-  // d3-shape draws into whatever has a canvas's path methods.
-  const context = pen as unknown as CanvasRenderingContext2D;
-  const area = Math.PI * radius * radius;
-  const drawn =
-    shape === 'cross' ? crosses.size(area * 1.4) : shape === 'square' ? squares.size(area) : discs;
-  drawn.context(context)();
-  pen.translate(-x, -y);
 }
 
 /** Whether a shape is stroked rather than filled. */

@@ -80,6 +80,8 @@ export class OrreryFigure extends LitElement {
 
   /** The exhibit's contenders, whose colours and names its marks take. */
   set contenders(contenders: readonly Contender[]) {
+    // Lit sets an array anew with every rendering.
+    if (contenders === this.picture.contenders) return;
     this.picture.contenders = contenders;
     if (this.isConnected) this.paint();
   }

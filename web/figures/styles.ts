@@ -78,8 +78,8 @@ export const styles = css`
   .spoken { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .scroll { max-height: 420px; overflow: auto; margin: 4px 0; }
   table { font-variant-numeric: tabular-nums; border-collapse: collapse; min-width: min(100%, 34em); font-size: 13px; }
-  th, td { padding: 4px 10px; text-align: left; border-bottom: 1px solid var(--figure-rule); white-space: nowrap; }
-  th { position: sticky; top: 0; background: var(--figure-paper); font-weight: 600; color: var(--figure-muted); }
+  th, td { padding: 4px 7px; text-align: left; vertical-align: bottom; border-bottom: 1px solid var(--figure-rule); white-space: nowrap; }
+  th { position: sticky; top: 0; white-space: normal; background: var(--figure-paper); font-weight: 600; color: var(--figure-muted); }
   th.number, td.number { text-align: right; }
   tbody tr:last-child td { border-bottom: 0; }
   figcaption { margin: 4px 0 0; color: var(--figure-muted); font-size: 13px; line-height: 1.45; max-width: 75ch; }

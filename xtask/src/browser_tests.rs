@@ -37,7 +37,9 @@ pub fn measure(project: &Project, only: Option<&str>) -> Result<()> {
 /// What the tests in Chromium are told: the browser, the native frames' hashes, and which exhibits to take.
 fn environment(project: &Project, only: Option<&str>) -> Result<Vec<(&'static str, PathBuf)>> {
     let hashes = project.scratch()?.join("hashes.json");
-    site::orrery(project, |command| command.arg("hashes").arg("--out").arg(&hashes))?;
+    site::orrery(project, |command| {
+        command.arg("hashes").arg("--out").arg(&hashes).args(only.map(|only| format!("--only={only}")))
+    })?;
     let mut environment = vec![("CHROMIUM", tools::chromium()?), ("ORRERY_HASHES", hashes)];
     environment.extend(only.map(|only| ("ORRERY_ONLY", only.into())));
     Ok(environment)

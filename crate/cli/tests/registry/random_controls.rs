@@ -11,9 +11,9 @@ use std::cell::Cell;
 use std::time::Duration;
 
 /// Processor time for one setting.
-const CASE: Duration = Duration::from_millis(30);
+const CASE: Duration = Duration::from_millis(20);
 /// Processor time for all random settings of an exhibit.
-const ALL: Duration = Duration::from_secs(2);
+const ALL: Duration = Duration::from_secs(1);
 
 /// Every control alone at each of its ends; the others are at their defaults, but for the one it waits for.
 pub fn at_ends(entry: &Entry) -> Verdict {

@@ -7,8 +7,8 @@ use orrery_core::control::Settings;
 use orrery_core::registry::Entry;
 use std::time::Duration;
 
-const LONG: Duration = Duration::from_millis(60);
-const SHORT: Duration = Duration::from_millis(20);
+const LONG: Duration = Duration::from_millis(40);
+const SHORT: Duration = Duration::from_millis(15);
 
 /// Runs every scenario and some random settings twice, and seeks in them.
 pub fn same_frame(entry: &Entry) -> Verdict {

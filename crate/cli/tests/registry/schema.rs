@@ -87,8 +87,14 @@ fn words(source: &str) -> usize {
     text.split_whitespace().filter(|word| word.chars().any(char::is_alphanumeric)).count()
 }
 
+/// Attributes of `<orrery-exhibit>` that mean something else.
+const TAKEN: [&str; 11] = ["seed", "name", "base", "hide", "page", "embed", "title", "id", "class", "style", "slot"];
+
 fn controls(entry: &Entry) -> Verdict {
     let specs = (entry.specs)();
+    for spec in &specs {
+        ensure(!TAKEN.contains(&spec.name.as_str()), || format!("a control may not be called {}", spec.name))?;
+    }
     names("the control", specs.iter().map(|spec| spec.name.as_str()))?;
     for spec in &specs {
         control(spec, &specs).map_err(|fault| format!("control {}: {fault}", spec.name))?;

@@ -5,7 +5,7 @@ use crate::{Verdict, random_controls, repeat, scenarios, schema, trial};
 use libtest_mimic::Trial;
 use orrery_core::Rng;
 use orrery_core::claim::{Claim, Clause};
-use orrery_core::control::{Controls, Settings};
+use orrery_core::control::{Controls, Settings, Spec};
 use orrery_core::error::{Error, Result};
 use orrery_core::exhibit::{Card, Contender, Exhibit, Progress, Scenario};
 use orrery_core::figure::{Axis, Figures, Scale};
@@ -242,6 +242,7 @@ pub fn trials() -> Vec<Trial> {
             "no baseline",
         ),
         wrong("no-essay", Entry { source: "use std;\n//! Late.\n", ..HERON }, schema, "the essay has 0 words"),
+        wrong("a-control-called-hide", Entry { specs: hiding, ..HERON }, schema, "may not be called hide"),
         wrong("no-failing-scenario", Entry { scenarios: one_scenario, ..HERON }, schema, "no scenario fails"),
         wrong("defaults-elsewhere", Entry { scenarios: turned_round, ..HERON }, schema, "changes the defaults"),
     ]
@@ -253,4 +254,8 @@ fn one_scenario() -> Vec<Scenario<Settings>> {
 
 fn turned_round() -> Vec<Scenario<Settings>> {
     (HERON.scenarios)().into_iter().rev().collect()
+}
+
+fn hiding() -> Vec<Spec> {
+    (HERON.specs)().into_iter().map(|spec| Spec { name: "hide".to_owned(), ..spec }).take(1).collect()
 }

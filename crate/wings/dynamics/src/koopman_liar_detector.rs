@@ -800,8 +800,8 @@ impl Exhibit for KoopmanLiarDetector {
         if !self.field.values.is_empty() {
             let ends = [-WINDOW, WINDOW];
             let grid = Grid { values: &self.field.values, columns: self.field.side, x: ends, y: ends };
-            plane.raster(grid, shades()).label("τ_N(z)");
-            plane.contour(grid, &[0.1, 0.3, 1.0], None).faint().label("τ_N = 0.1, 0.3, 1");
+            plane.raster(grid, shades());
+            plane.contour(grid, &[0.1, 0.3, 1.0], None).faint().label("residual 0.1, 0.3, 1");
         }
         let circle = (0..=120).map(|i| unit(TAU * f64::from(i) / 120.0));
         plane.line(circle.clone().map(|z| z.re), circle.map(|z| z.im)).dashed().label("unit circle");
@@ -812,7 +812,7 @@ impl Exhibit for KoopmanLiarDetector {
             self.pairs.iter().partition(|pair| pair.residual <= self.acceptance);
         let values = self.pairs.iter().map(|pair| pair.residual.max(1e-6));
         let (re, im) = (self.pairs.iter().map(|pair| pair.value.re), self.pairs.iter().map(|pair| pair.value.im));
-        plane.colored_dot(re, im, values, shades()).radius(3.5).label("residual of the pair");
+        plane.colored_dot(re, im, values, shades()).radius(3.5).label("EDMD's eigenvalues");
         let [x, y] = parts(&rejected);
         plane.dot(x, y).of("edmd").symbol(Symbol::Ring).radius(4.5).label("rejected");
         let [x, y] = parts(&accepted);
@@ -848,7 +848,7 @@ impl Exhibit for KoopmanLiarDetector {
             .numbers("angle / 2π", listed().map(|pair| pair.turn() / TAU))
             .numbers("residual", listed().map(|pair| pair.residual))
             .numbers("||λ| − 1|", listed().map(Pair::distance))
-            .words("", listed().map(|pair| if pair.residual <= self.acceptance { "accepted" } else { "rejected" }));
+            .words("verdict", listed().map(|pair| if pair.residual <= self.acceptance { "accepted" } else { "rejected" }));
 
         if let Some(adversary) = &self.adversary {
             let caption = "The same samples, the same residual from them, and two smooth worlds: in one the best \

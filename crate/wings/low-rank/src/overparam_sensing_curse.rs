@@ -636,9 +636,8 @@ impl OverparamSensingCurse {
             {
                 for (i, sigma) in factor.iter().enumerate() {
                     let spurious = i >= self.settings.true_rank;
-                    let kind = if spurious { "superfluous" } else { "true" };
                     let mark = figure.line(sigma.xs().map(|t| t + 1.0), sigma.ys());
-                    mark.of(form.contender()).label(format!("{name} of {}, {kind}", form.contender()));
+                    mark.of(form.contender()).label(format!("{name} of {}", form.contender()));
                     if spurious {
                         mark.dashed();
                     }
