@@ -74,18 +74,18 @@ class Sinkhorn:
 
 
 class Fourier:
-    """NumPy's pocketfft, in double precision."""
+    """NumPy's pocketfft."""
 
-    def __init__(self, length):
-        re, im = (centred(seed, length, float) for seed in (1, 2))
-        self.x = re + 1j * im
+    def __init__(self, dtype):
+        re, im = (centred(seed, 65536, float) for seed in (1, 2))
+        self.x = (re + 1j * im).astype(dtype)
 
     def run(self, times):
         for _ in range(times):
             self.y = np.fft.fft(self.x)
 
     def check(self):
-        return float((self.y.real * self.y.imag).sum())
+        return float((self.y.real.astype(float) * self.y.imag).sum())
 
 
 def log_domain(bregman):
@@ -98,11 +98,13 @@ def scaling(bregman):
 
 PEERS = {
     "matmul_f32": {"NumPy": lambda: Product(np.float32)},
+    "matmul_f64": {"NumPy": lambda: Product(np.float64)},
     "sinkhorn_log_f32": {"POT": lambda: Sinkhorn(log_domain, np.float32)},
     "sinkhorn_log_f64": {"POT": lambda: Sinkhorn(log_domain, np.float64)},
     "sinkhorn_scaling_f32": {"POT": lambda: Sinkhorn(scaling, np.float32)},
     "sinkhorn_scaling_f64": {"POT": lambda: Sinkhorn(scaling, np.float64)},
-    "fft_f64": {"NumPy": lambda: Fourier(65536)},
+    "fft_f32": {"NumPy": lambda: Fourier(np.complex64)},
+    "fft_f64": {"NumPy": lambda: Fourier(np.complex128)},
 }
 
 

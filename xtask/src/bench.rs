@@ -12,7 +12,7 @@ use std::process::Command;
 
 /// A bar: how many times as fast as its peers a kind of work must be.
 struct Bar {
-    /// What `--only` picks it by.
+    /// What `--only` picks it by. `A / B` stands for the part of `B`'s speed that `A` reaches.
     name: &'static str,
     /// The workload of `crate/bench`.
     work: &'static str,
@@ -36,12 +36,30 @@ const fn bar(
 /// In the browser, at most half as long again as natively.
 const NATIVE: f64 = 1.0 / 1.5;
 
+/// Every kind of work has two bars: against its peers, and against the same code run natively.
 const BARS: &[Bar] = &[
     bar("f32 matmul 512", "matmul_f32", &["tfjs-wasm"], &["onnxruntime-web", "jax-js", "NumPy"], 1.4),
-    bar("f32 matmul 512, of the SIMD peak", "matmul_f32", &["SIMD peak"], &[], 0.9),
-    bar("f32 matmul 512, of native speed", "matmul_f32", &["native"], &[], NATIVE),
-    bar("f64 Sinkhorn 1024, log domain", "sinkhorn_log_f64", &["POT", "jax-js"], &[], 4.0),
-    bar("f64 Sinkhorn 1024, log domain, of native speed", "sinkhorn_log_f64", &["native"], &[], NATIVE),
+    bar("f32 matmul 512 / SIMD peak", "matmul_f32", &["SIMD peak"], &[], 0.9),
+    bar("f32 matmul 512 / native", "matmul_f32", &["native"], &[], NATIVE),
+    bar("f64 matmul 512 / native", "matmul_f64", &["native"], &["jax-js", "NumPy"], NATIVE),
+    bar("f32 Sinkhorn 1024 scaling", "sinkhorn_scaling_f32", &["POT"], &["jax-js", "plain JS", "tfjs-wasm"], 1.0),
+    bar("f32 Sinkhorn 1024 scaling / native", "sinkhorn_scaling_f32", &["native"], &[], NATIVE),
+    bar("f64 Sinkhorn 1024 scaling", "sinkhorn_scaling_f64", &["POT"], &["jax-js", "plain JS"], 1.0),
+    bar("f64 Sinkhorn 1024 scaling / native", "sinkhorn_scaling_f64", &["native"], &[], NATIVE),
+    bar("f32 Sinkhorn 1024 log domain", "sinkhorn_log_f32", &["POT", "jax-js", "tfjs-wasm"], &[], 4.0),
+    bar("f32 Sinkhorn 1024 log domain / native", "sinkhorn_log_f32", &["native"], &[], NATIVE),
+    bar("f64 Sinkhorn 1024 log domain", "sinkhorn_log_f64", &["POT", "jax-js"], &[], 4.0),
+    bar("f64 Sinkhorn 1024 log domain / native", "sinkhorn_log_f64", &["native"], &[], NATIVE),
+    bar("f64 selective scan 16384 x 64", "selective_scan", &["jax-js f32", "jax-js f64"], &[], 1.0),
+    bar("f64 selective scan 16384 x 64 / native", "selective_scan", &["native"], &[], NATIVE),
+    bar("f64 S4D kernel 16384 x 64", "s4d_kernel", &["jax-js f32", "jax-js f64"], &[], 1.0),
+    bar("f64 S4D kernel 16384 x 64 / native", "s4d_kernel", &["native"], &[], NATIVE),
+    bar("f32 FFT 65536", "fft_f32", &["jax-js"], &["NumPy"], 1.0),
+    bar("f32 FFT 65536 / native", "fft_f32", &["native"], &[], NATIVE),
+    bar("f64 FFT 65536", "fft_f64", &["jax-js"], &["NumPy"], 1.0),
+    bar("f64 FFT 65536 / native", "fft_f64", &["native"], &[], NATIVE),
+    bar("f32 training step 64-256-256-10", "training_step", &["tfjs-wasm", "jax-js"], &[], 1.0),
+    bar("f32 training step 64-256-256-10 / native", "training_step", &["native"], &[], NATIVE),
 ];
 
 /// A bar and what was measured for it. Times are medians, in milliseconds.
@@ -147,13 +165,13 @@ fn python(project: &Project) -> Result<PathBuf> {
 
 fn print(rows: &[Row]) {
     let number = |time: Option<f64>| time.map_or("not measured".to_owned(), |time| format!("{time:.3}"));
-    println!("{:54} {:>9}  {:>6}  {:>5}  {:13} peers, ms", "medians", "ours, ms", "ratio", "bar", "");
+    println!("{:42} {:>9}  {:>6}  {:>5}  {:13} peers, ms", "medians", "ours, ms", "ratio", "bar", "");
     for row in rows {
         let met = row.met.map_or("not measured", |met| if met { "met" } else { "NOT MET" });
         let ratio = row.ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}"));
         let peers: Vec<_> = row.peers.iter().map(|(who, time)| format!("{who} {}", number(*time))).collect();
         let ours = number(row.ours);
-        println!("{:54} {ours:>9}  {ratio:>6}  {:>5.2}  {met:13} {}", row.name, row.bar, peers.join(", "));
+        println!("{:42} {ours:>9}  {ratio:>6}  {:>5.2}  {met:13} {}", row.name, row.bar, peers.join(", "));
     }
 }
 

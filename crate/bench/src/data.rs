@@ -1,5 +1,6 @@
 //! Numbers that look random and are the same here, in the page's peers and in the native ones.
 
+use orrery_kernels::autodiff::Float;
 use orrery_kernels::math::exp;
 
 /// The `i`-th number of stream `seed`, in [0, 1), with 24 bits: exact in single precision too.
@@ -12,13 +13,8 @@ pub fn uniform(seed: u32, i: usize) -> f64 {
 }
 
 /// `count` numbers of stream `seed`, evenly spread over [-1, 1).
-pub fn centred(seed: u32, count: usize) -> Vec<f64> {
-    (0..count).map(|i| 2.0 * uniform(seed, i) - 1.0).collect()
-}
-
-/// The same in single precision, times `scale`.
-pub fn centred_f32(seed: u32, count: usize, scale: f32) -> Vec<f32> {
-    centred(seed, count).into_iter().map(|x| x as f32 * scale).collect()
+pub fn centred<T: Float>(seed: u32, count: usize) -> Vec<T> {
+    (0..count).map(|i| T::of(2.0 * uniform(seed, i) - 1.0)).collect()
 }
 
 /// Points of each side of the transport problem.
@@ -36,8 +32,8 @@ pub fn cost() -> Vec<f64> {
     (0..POINTS * POINTS).map(pair).collect()
 }
 
-/// What the potentials' plan `e^{u_i + v_j - η c_ij}` costs: a check that needs no more than the potentials.
-pub fn price(cost: &[f64], u: impl Fn(usize) -> f64, v: impl Fn(usize) -> f64) -> f64 {
-    let entry = |(k, cost): (usize, &f64)| cost * exp(u(k / POINTS) + v(k % POINTS) - ETA * cost);
-    cost.iter().enumerate().map(entry).sum()
+/// What the plan `e^{u_i + v_j - η c_ij}` of two potentials costs.
+pub fn price<T: Copy + Into<f64>>(u: &[T], v: &[T]) -> f64 {
+    let entry = |(k, cost): (usize, f64)| cost * exp(u[k / POINTS].into() + v[k % POINTS].into() - ETA * cost);
+    cost().into_iter().enumerate().map(entry).sum()
 }

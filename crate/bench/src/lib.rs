@@ -7,9 +7,12 @@
 use std::cell::RefCell;
 
 mod data;
+mod fourier;
 mod matmul;
 mod peak;
 mod sinkhorn;
+mod state_space;
+mod training;
 
 /// Work that can be repeated.
 pub trait Workload {
@@ -30,12 +33,12 @@ fn run(workload: &RefCell<Box<dyn Workload>>, times: u32) -> f64 {
 
 /// Exports each workload under its name, and lists them.
 macro_rules! workloads {
-    ($($(#[$documentation:meta])* $name:ident = $make:path;)*) => {
+    ($($name:ident = $make:expr, $documentation:literal;)*) => {
         $(
-            $(#[$documentation])*
+            #[doc = $documentation]
             #[unsafe(no_mangle)]
             pub extern "C" fn $name(times: u32) -> f64 {
-                thread_local!(static WORKLOAD: RefCell<Box<dyn Workload>> = RefCell::new(Box::new($make())));
+                thread_local!(static WORKLOAD: RefCell<Box<dyn Workload>> = RefCell::new(Box::new($make)));
                 WORKLOAD.with(|workload| run(workload, times))
             }
         )*
@@ -46,12 +49,16 @@ macro_rules! workloads {
 }
 
 workloads! {
-    /// As many operations as a product of matrices takes, without the matrices.
-    peak = peak::single;
-    /// A product of two 512 x 512 matrices, f32.
-    matmul_f32 = matmul::single;
-    /// A product of two 512 x 512 matrices, f64.
-    matmul_f64 = matmul::double;
-    /// An iteration of Sinkhorn in the log domain between 1024 points and 1024 points, f64.
-    sinkhorn_log_f64 = sinkhorn::log_double;
+    peak = peak::peak(), "As many operations as a product of matrices takes, in registers.";
+    matmul_f32 = matmul::product::<f32>(), "A product of two 512 x 512 matrices.";
+    matmul_f64 = matmul::product::<f64>(), "The same in double precision.";
+    sinkhorn_scaling_f32 = sinkhorn::scaling::<f32>(), "An iteration of Sinkhorn, 1024 points to 1024, in scaling form.";
+    sinkhorn_scaling_f64 = sinkhorn::scaling::<f64>(), "The same in double precision.";
+    sinkhorn_log_f32 = sinkhorn::log_domain::<f32>(), "An iteration of Sinkhorn, 1024 points to 1024, in the log domain.";
+    sinkhorn_log_f64 = sinkhorn::log_domain::<f64>(), "The same in double precision.";
+    selective_scan = state_space::selective(), "A selective scan of 16,384 samples, one channel of 64 states.";
+    s4d_kernel = state_space::s4d(), "The kernel of a diagonal system of 64 states, 16,384 samples long.";
+    fft_f32 = fourier::transform::<f32>(), "A Fourier transform of 65,536 complex numbers.";
+    fft_f64 = fourier::transform::<f64>(), "The same in double precision.";
+    training_step = training::step(), "A training step of a network of layers 64, 256, 256 and 10 on 128 examples.";
 }

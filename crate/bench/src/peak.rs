@@ -15,10 +15,10 @@ const TURNS: usize = (2 * SIZE * SIZE * SIZE).div_ceil(2 * 4 * CHAINS);
 
 /// A unit of work is as many multiplications and additions as a product of [`SIZE`] x [`SIZE`] matrices takes, on numbers
 /// that never leave their registers.
-pub struct Peak([f32x4; CHAINS]);
+struct Peak([f32x4; CHAINS]);
 
 /// Chains that begin at different numbers.
-pub fn single() -> impl Workload {
+pub fn peak() -> impl Workload {
     Peak(std::array::from_fn(|chain| f32x4::splat(chain as f32)))
 }
 

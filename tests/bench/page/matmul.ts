@@ -1,4 +1,4 @@
-/** A product of two 512 x 512 matrices in single precision. */
+/** A product of two 512 x 512 matrices. */
 import type { Contender } from './contest.ts';
 import { jax, ort, tf } from './libraries.ts';
 import { centred } from './numbers.ts';
@@ -31,9 +31,11 @@ async function onnxruntime(): Promise<Contender> {
   };
 }
 
-function jaxJs(): Contender {
+function jaxJs(precision: 'float32' | 'float64'): Contender {
   const { jit, numpy } = jax;
-  const [a, b] = entries().map((matrix) => numpy.array(matrix).reshape([SIZE, SIZE]));
+  const array = (matrix: Float32Array<ArrayBuffer>) =>
+    numpy.array(matrix).reshape([SIZE, SIZE]).astype(numpy[precision]);
+  const [a, b] = entries().map(array);
   const multiply = jit((a: jax.Array, b: jax.Array) => numpy.matmul(a, b));
   return {
     run: async (times) => {
@@ -43,11 +45,14 @@ function jaxJs(): Contender {
   };
 }
 
-export const matmul = async (): Promise<Record<string, Contender>> => ({
-  orrery: orrery('matmul_f32'),
-  // As many operations as a product takes, in registers; it has no product to check.
-  'SIMD peak': { ...orrery('peak'), check: () => Number.NaN },
-  'tfjs-wasm': tfjs(),
-  'onnxruntime-web': await onnxruntime(),
-  'jax-js': jaxJs(),
-});
+export async function matmul(precision: 'float32' | 'float64'): Promise<Record<string, Contender>> {
+  if (precision === 'float64') return { orrery: orrery('matmul_f64'), 'jax-js': jaxJs(precision) };
+  return {
+    orrery: orrery('matmul_f32'),
+    // As many operations as a product takes, in registers; it has no product to check.
+    'SIMD peak': { ...orrery('peak'), check: () => Number.NaN },
+    'tfjs-wasm': tfjs(),
+    'onnxruntime-web': await onnxruntime(),
+    'jax-js': jaxJs(precision),
+  };
+}

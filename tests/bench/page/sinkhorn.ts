@@ -44,7 +44,10 @@ function jaxLog(precision: Precision): Contender {
 }
 
 function tfjsLog(): Contender {
-  const exponents = tf.tensor2d(single((c) => -ETA * c), [POINTS, POINTS]);
+  const exponents = tf.tensor2d(
+    single((c) => -ETA * c),
+    [POINTS, POINTS],
+  );
   const logMass = tf.scalar(Math.log(MASS));
   let f: tf.Tensor = tf.zeros([POINTS]);
   let g: tf.Tensor = tf.zeros([POINTS]);
