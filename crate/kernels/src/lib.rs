@@ -6,6 +6,7 @@ pub mod fft;
 pub mod legendre;
 pub mod linalg;
 pub mod math;
+pub mod networks;
 pub mod ode;
 pub mod optim;
 pub mod ssm;

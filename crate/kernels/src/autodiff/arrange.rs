@@ -52,21 +52,30 @@ impl<T: Float> Graph<T> {
 
     /// A `rows` x `columns` matrix whose entry `i` (by rows) is entry `index[i]` of `a`, or zero where that is
     /// [`None`]: transposing, slicing, padding, unfolding patches, looking up rows.
+    ///
+    /// An index shorter than the result serves again for each of its parts: `a` is cut into as many parts of equal
+    /// length, and part `i` of the result comes from part `i` of `a`.
     pub fn pick(&mut self, a: Node, rows: usize, columns: usize, index: Rc<[Option<u32>]>) -> Node {
-        assert_eq!(index.len(), rows * columns, "an index for every entry");
         let entries = self.value(a);
-        let value = index.iter().map(|index| index.map_or_else(T::default, |i| entries[i as usize])).collect();
+        let part = part(entries.len(), rows * columns, index.len());
+        let mut value = Vec::with_capacity(rows * columns);
+        for part in entries.chunks_exact(part) {
+            value.extend(index.iter().map(|index| index.map_or_else(T::default, |i| part[i as usize])));
+        }
         self.push(Operation::Pick(a, index), rows, columns, value)
     }
 
-    /// A `rows` x `columns` matrix to whose entry `index[i]` entry `i` of `a` is added: the adjoint of
-    /// [`pick`](Self::pick).
+    /// A `rows` x `columns` matrix to whose entry `index[i]` entry `i` of `a` is added, part by part if the index is
+    /// shorter than `a`: the adjoint of [`pick`](Self::pick).
     pub fn put(&mut self, a: Node, rows: usize, columns: usize, index: Rc<[Option<u32>]>) -> Node {
-        assert_eq!(index.len(), self.value(a).len(), "an index for every entry");
+        let entries = self.value(a);
+        let part = part(rows * columns, entries.len(), index.len());
         let mut value = vec![T::default(); rows * columns];
-        for (&entry, index) in self.value(a).iter().zip(index.iter()) {
-            if let Some(index) = index {
-                value[*index as usize] += entry;
+        for (value, entries) in value.chunks_exact_mut(part).zip(entries.chunks_exact(index.len())) {
+            for (&entry, index) in entries.iter().zip(index.iter()) {
+                if let Some(index) = index {
+                    value[*index as usize] += entry;
+                }
             }
         }
         self.push(Operation::Put(a, index), rows, columns, value)
@@ -81,10 +90,24 @@ impl<T: Float> Graph<T> {
 
     /// Columns `from..from + width`.
     pub fn columns(&mut self, x: Node, from: usize, width: usize) -> Node {
-        let (rows, columns) = self.shape(x);
-        let index = |i: usize| Some((i / width * columns + from + i % width) as u32);
-        self.pick(x, rows, width, (0..rows * width).map(index).collect())
+        let rows = self.shape(x).0;
+        self.pick(x, rows, width, (from..from + width).map(|i| Some(i as u32)).collect())
     }
+
+    /// The rows with these numbers, in this order.
+    pub fn rows(&mut self, x: Node, numbers: &[usize]) -> Node {
+        let columns = self.shape(x).1;
+        let index = numbers.iter().flat_map(|row| (0..columns).map(move |j| Some((row * columns + j) as u32)));
+        self.pick(x, numbers.len(), columns, index.collect())
+    }
+}
+
+/// The length of the parts of the one side, of `whole` entries, if the other side's `picked` entries are cut into parts as
+/// long as the index.
+fn part(whole: usize, picked: usize, index: usize) -> usize {
+    assert!(index > 0 && picked.is_multiple_of(index), "{picked} entries and an index of {index}");
+    assert!(whole.is_multiple_of(picked / index), "{whole} entries in {} parts", picked / index);
+    whole / (picked / index)
 }
 
 /// `Σ x_i` in eight running sums, so that none waits for another.

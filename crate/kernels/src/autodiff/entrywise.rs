@@ -113,6 +113,12 @@ impl<T: Float> Graph<T> {
         self.each(Operation::Map(Map::Erf, a), a, T::erf)
     }
 
+    /// The distribution function of the standard normal law.
+    pub fn normal_cdf(&mut self, a: Node) -> Node {
+        let (half, scale, one) = (T::of(0.5), T::of(0.5_f64.sqrt()), T::of(1.0));
+        self.each(Operation::Map(Map::NormalCdf, a), a, |a| half * (one + (scale * a).erf()))
+    }
+
     /// `max(a, 0)`.
     pub fn relu(&mut self, a: Node) -> Node {
         self.gate(a, a)

@@ -59,11 +59,8 @@ impl<T: Float> Graph<T> {
 
     /// `x Φ(x)` with the normal distribution function `Φ` (Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016).
     pub fn gelu(&mut self, x: Node) -> Node {
-        let scaled = self.scale(x, T::of(0.5_f64.sqrt()));
-        let erf = self.erf(scaled);
-        let twice = self.shift(erf, T::of(1.0));
-        let product = self.mul(x, twice);
-        self.scale(product, T::of(0.5))
+        let share = self.normal_cdf(x);
+        self.mul(x, share)
     }
 
     /// The mean over the columns of each row, one column.

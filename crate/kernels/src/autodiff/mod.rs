@@ -102,7 +102,7 @@ mod tests {
     type Shapes = &'static [(usize, usize)];
 
     /// Every layer, each with the shapes of its parameters.
-    const FUNCTIONS: [(&str, Shapes, Function); 13] = [
+    const FUNCTIONS: [(&str, Shapes, Function); 14] = [
         ("polynomial", &[(2, 3), (2, 3)], |g, p| {
             let difference = g.sub(p[0], p[1]);
             let product = g.mul(difference, p[0]);
@@ -142,17 +142,23 @@ mod tests {
             g.sum(square)
         }),
         ("convolution", &[(2, 30), (18, 2), (1, 2)], |g, p| {
-            let layer = Convolution::new(2, (2, 3, 5), 2, (3, 3), 2);
+            let layer = Convolution::new((3, 5, 2), (3, 3), 2);
             let y = layer.apply(g, p[0], p[1], p[2]);
             let y = g.tanh(y);
             let square = g.mul(y, y);
             g.sum(square)
         }),
         ("signal convolution", &[(2, 7), (3, 2), (1, 2)], |g, p| {
-            let layer = Convolution::new(2, (1, 1, 7), 2, (1, 3), 1);
+            let layer = Convolution::new((1, 7, 1), (1, 3), 1);
             let y = layer.apply(g, p[0], p[1], p[2]);
             let y = g.sigmoid(y);
             g.sum(y)
+        }),
+        ("lookup", &[(4, 3)], |g, p| {
+            let rows = g.rows(p[0], &[2, 0, 2, 3]);
+            let square = g.product((rows, false), (p[0], true));
+            let square = g.mul(square, square);
+            g.sum(square)
         }),
         ("repetition", &[(3, 4), (1, 4), (3, 1), (1, 1)], |g, p| {
             let a = g.mul(p[0], p[1]);
@@ -169,7 +175,7 @@ mod tests {
             g.sum(square)
         }),
         ("mean pooling", &[(2, 30)], |g, p| {
-            let mean = Pooling::Mean.apply(g, p[0], (2, 3, 5), (1, 2));
+            let mean = Pooling::Mean.apply(g, p[0], (3, 5, 2), (1, 2));
             let mean = g.reshape(mean, 4, 6);
             let square = g.product((mean, true), (mean, false));
             g.sum(square)
@@ -260,7 +266,7 @@ mod tests {
         let (relu, leaky) = (g.relu(x), g.leaky_relu(x, 0.25));
         assert_eq!(g.value(relu), [0.0, 1.0, 3.0, 5.0, 0.0, 0.0]);
         assert_eq!(g.value(leaky), [-0.5, 1.0, 3.0, 5.0, -0.25, -1.0]);
-        let greatest = Pooling::Max.apply(&mut g, leaky, (1, 2, 3), (2, 1));
+        let greatest = Pooling::Max.apply(&mut g, leaky, (2, 3, 1), (2, 1));
         assert_eq!((g.shape(greatest), g.value(greatest)), ((1, 3), [5.0, 1.0, 3.0].as_slice()));
         let f = g.sum(leaky);
         let [slopes] = g.gradient(f, [x]);

@@ -1,7 +1,7 @@
 //! The operations of a graph, and the adjoint of each, written in operations.
 
 use super::{Float, Graph, Node};
-use crate::math::PI;
+use crate::math::{PI, TAU};
 use std::rc::Rc;
 
 /// How a node came about.
@@ -34,6 +34,7 @@ pub(super) enum Map {
     Tanh,
     Sigmoid,
     Erf,
+    NormalCdf,
 }
 
 impl<T: Float> Operation<T> {
@@ -144,12 +145,17 @@ impl<T: Float> Graph<T> {
                 self.sub(y, square)
             }
             // 2/√π e^(-x²)
-            Map::Erf => {
-                let square = self.mul(x, x);
-                let negative = self.scale(square, T::of(-1.0));
-                let bell = self.exp(negative);
-                self.scale(bell, T::of(2.0 / PI.sqrt()))
-            }
+            Map::Erf => self.bell(x, 1.0, 2.0 / PI.sqrt()),
+            // 1/√2π e^(-x²/2)
+            Map::NormalCdf => self.bell(x, 0.5, 1.0 / TAU.sqrt()),
         }
+    }
+
+    /// `height e^(-narrowness x²)`.
+    fn bell(&mut self, x: Node, narrowness: f64, height: f64) -> Node {
+        let square = self.mul(x, x);
+        let exponent = self.scale(square, T::of(-narrowness));
+        let bell = self.exp(exponent);
+        self.scale(bell, T::of(height))
     }
 }

@@ -848,7 +848,10 @@ impl Exhibit for KoopmanLiarDetector {
             .numbers("angle / 2π", listed().map(|pair| pair.turn() / TAU))
             .numbers("residual", listed().map(|pair| pair.residual))
             .numbers("||λ| − 1|", listed().map(Pair::distance))
-            .words("verdict", listed().map(|pair| if pair.residual <= self.acceptance { "accepted" } else { "rejected" }));
+            .words(
+                "verdict",
+                listed().map(|pair| if pair.residual <= self.acceptance { "accepted" } else { "rejected" }),
+            );
 
         if let Some(adversary) = &self.adversary {
             let caption = "The same samples, the same residual from them, and two smooth worlds: in one the best \

@@ -626,7 +626,7 @@ impl Exhibit for HippoWarpedLegendre {
         let open = self.step < STEPS;
         let formula = match self.settings.family {
             Family::LegS => {
-                "Over t in [0, 5] no basis function leaves √(2n+1) e^(-t) P_n(2e^(-t) - 1) by more than {value} (bound {high})."
+                "Over t in [0, 5] no basis function leaves its closed form by more than {value} (bound {high})."
             }
             Family::LegT | Family::FouT => {
                 "LegS follows its closed form; this family only nears its window: it leaves it by up to {value} (bound {high})."
@@ -835,7 +835,7 @@ impl HippoWarpedLegendre {
     }
 
     fn draw_errors(&self, figures: &mut Figures) {
-        let caption = "Relative error of the past in the weight e^(-s): root mean square over the run so far.";
+        let caption = "Relative error of the past, the weight being exp(−s): root mean square over the run so far.";
         let mut figure = figures.figure("errors", "How well each reading does", caption);
         let errors = &self.errors;
         let rows =
