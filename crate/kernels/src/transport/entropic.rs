@@ -100,6 +100,12 @@ impl<T: Scalar> Entropic<T> {
         sum(row)
     }
 
+    /// The logarithm of what row `i` of the plan sums to, $u_i+\log\sum_je^{v_j-\eta c_{ij}}$, whatever the size of the terms.
+    pub(super) fn log_row_sum(&self, i: usize, u: T, v: &[T]) -> T {
+        let terms: Vec<T> = v.iter().zip(self.cost(i)).map(|(&v, &cost)| v - cost).collect();
+        u + log_sum_exp(&terms)
+    }
+
     /// The $u_i$ for which row `i` has mass $r_i$: $\log r_i-\log\sum_je^{v_j-\eta c_{ij}}$, whatever the size of the
     /// terms; unbalanced, that times $\rho/(\rho+\varepsilon)$.
     pub fn balance_row(&self, i: usize, v: &[T]) -> T {
@@ -126,15 +132,17 @@ fn scaled<T: Scalar>(cost: &[T], eta: T, pairs: usize) -> Result<Vec<T>, Error> 
     Ok(cost)
 }
 
-/// $\log m-\log\sum_ke^{x_k}$, shifted by the greatest term so that it neither overflows nor vanishes.
+/// $\log m-\log\sum_ke^{x_k}$.
 fn balance<T: Scalar>(mass: T, terms: &[T]) -> T {
-    if mass == T::default() {
-        return mass.log();
-    }
+    if mass == T::default() { mass.log() } else { mass.log() - log_sum_exp(terms) }
+}
+
+/// $\log\sum_ke^{x_k}$, shifted by the greatest term so that it neither overflows nor vanishes.
+fn log_sum_exp<T: Scalar>(terms: &[T]) -> T {
     let greatest = terms.iter().copied().fold(terms[0], |a, b| if b > a { b } else { a });
     let mut sum = T::default();
     for &x in terms {
         sum += (x - greatest).exp_wide();
     }
-    mass.log() - (greatest + sum.log())
+    greatest + sum.log()
 }

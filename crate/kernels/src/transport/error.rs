@@ -32,6 +32,8 @@ pub enum Error {
     Underflow,
     /// There are more rows to assign than columns.
     TooManyRows,
+    /// The power of a distance is below 1.
+    PowerBelowOne,
     /// A covariance is not symmetric and positive semi-definite.
     NotCovariance,
 }
@@ -54,6 +56,7 @@ impl fmt::Display for Error {
                  or a larger ε"
             ),
             Self::TooManyRows => write!(f, "more rows than columns: not every row can have a column of its own"),
+            Self::PowerBelowOne => write!(f, "the power p of the distance must be at least 1"),
             Self::NotCovariance => write!(f, "a covariance must be symmetric and have no negative eigenvalue"),
         }
     }

@@ -1,14 +1,26 @@
 //! Optimal transport.
 
+mod assignment;
+mod barycentre;
 mod entropic;
 mod error;
+mod exact;
+mod gaussian;
 mod lanes;
+mod line;
 mod scalar;
 mod scaling;
+mod semidiscrete;
 mod sinkhorn;
 
+pub use assignment::Assignment;
+pub use barycentre::Barycentre;
 pub use entropic::Entropic;
 pub use error::Error;
+pub use exact::Exact;
+pub use gaussian::{Gaussian, bures_wasserstein_squared, square_root};
+pub use line::{line_cost, project, quantile_coupling, sliced_wasserstein};
 pub use scalar::Scalar;
 pub use scaling::Scaling;
+pub use semidiscrete::SemiDiscrete;
 pub use sinkhorn::Sinkhorn;

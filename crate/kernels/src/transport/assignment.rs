@@ -1,0 +1,171 @@
+//! Exact assignment: shortest augmenting paths.
+
+use super::Error;
+use super::error::check_finite;
+
+/// Gives each of `m` rows a column of its own, of `n >= m`, at the least total cost. Row after row, the shortest path by
+/// reduced costs $c_{ij}-u_i-v_j$ leads to a free column (Dijkstra), and the rows along it move on: $O(m^2n)$ in all.
+/// (Jonker and Volgenant, "A shortest augmenting path algorithm", 1987; for rectangles Crouse, 2016.)
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    n: usize,
+    cost: Vec<f64>,
+    u: Vec<f64>,
+    v: Vec<f64>,
+    /// For each row assigned so far, its column.
+    columns: Vec<usize>,
+    /// For each column its row, if any.
+    rows: Vec<Option<usize>>,
+}
+
+impl Assignment {
+    /// The problem of costs `cost`, by rows of `n`.
+    ///
+    /// # Errors
+    /// If there are no rows, more rows than columns, or a cost is not finite.
+    ///
+    /// # Panics
+    /// If `cost` is not made of whole rows.
+    pub fn new(cost: &[f64], n: usize) -> Result<Self, Error> {
+        if cost.is_empty() {
+            return Err(Error::Empty);
+        }
+        assert_eq!(cost.len() % n, 0, "whole rows of costs");
+        check_finite(cost, "costs")?;
+        let m = cost.len() / n;
+        if m > n {
+            return Err(Error::TooManyRows);
+        }
+        Ok(Self { n, cost: cost.to_vec(), u: vec![0.0; m], v: vec![0.0; n], columns: Vec::new(), rows: vec![None; n] })
+    }
+
+    /// Assigns at most `rows` rows more. True when all are assigned.
+    pub fn advance(&mut self, rows: usize) -> bool {
+        let end = self.columns.len().saturating_add(rows).min(self.u.len());
+        while self.columns.len() < end {
+            self.assign(self.columns.len());
+        }
+        end == self.u.len()
+    }
+
+    /// For each row assigned so far its column; those rows have the cheapest assignment at any time.
+    pub fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    /// The cost of the rows assigned so far.
+    pub fn cost(&self) -> f64 {
+        self.columns.iter().enumerate().map(|(i, j)| self.cost[i * self.n + j]).sum()
+    }
+
+    /// The dual potentials: $u_i+v_j\le c_{ij}$, with equality where a row has its column, $v\le0$, and zero where a column
+    /// is free.
+    pub fn potentials(&self) -> (&[f64], &[f64]) {
+        (&self.u, &self.v)
+    }
+
+    fn assign(&mut self, row: usize) {
+        let n = self.n;
+        let mut distance = vec![f64::INFINITY; n];
+        let mut from = vec![row; n];
+        let mut open: Vec<usize> = (0..n).collect();
+        let mut settled = Vec::new();
+        let (mut i, mut length) = (row, 0.0);
+        let end = loop {
+            let line = &self.cost[i * n..(i + 1) * n];
+            let (mut least, mut at) = (f64::INFINITY, 0);
+            for (k, &j) in open.iter().enumerate() {
+                let through = length + (line[j] - self.u[i] - self.v[j]);
+                if through < distance[j] {
+                    (distance[j], from[j]) = (through, i);
+                }
+                // Of equals a free column.
+                if distance[j] < least || (distance[j] == least && self.rows[j].is_none()) {
+                    (least, at) = (distance[j], k);
+                }
+            }
+            length = least;
+            let j = open.swap_remove(at);
+            match self.rows[j] {
+                None => break j,
+                Some(next) => i = next,
+            }
+            settled.push(j);
+        };
+        self.u[row] += length;
+        for j in settled {
+            let change = length - distance[j];
+            self.v[j] -= change;
+            if let Some(i) = self.rows[j] {
+                self.u[i] += change;
+            }
+        }
+        // Along the path each row takes the column by which it was left.
+        self.columns.push(end);
+        let mut j = end;
+        loop {
+            let i = from[j];
+            self.rows[j] = Some(i);
+            j = std::mem::replace(&mut self.columns[i], j);
+            if i == row {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// By trying them all.
+    pub fn best_permutation(cost: &[f64], n: usize) -> f64 {
+        fn best(cost: &[f64], n: usize, i: usize, used: u32) -> f64 {
+            if i * n == cost.len() {
+                return 0.0;
+            }
+            let free = (0..n).filter(|j| used >> j & 1 == 0);
+            free.map(|j| cost[i * n + j] + best(cost, n, i + 1, used | 1 << j)).fold(f64::INFINITY, f64::min)
+        }
+        best(cost, n, 0, 0)
+    }
+
+    proptest! {
+        #[test]
+        fn no_permutation_is_cheaper(
+            m in 1_usize..7, more in 0_usize..2, cost in prop::collection::vec(-9_i32..9, 42), step in 1_usize..4,
+        ) {
+            let n = m + more;
+            let cost: Vec<f64> = cost[..m * n].iter().map(|&c| f64::from(c)).collect();
+            let mut assignment = Assignment::new(&cost, n).expect("a problem");
+            while !assignment.advance(step) {}
+            prop_assert_eq!(assignment.cost(), best_permutation(&cost, n));
+        }
+
+        #[test]
+        fn potentials_prove_the_optimum((m, more) in (1_usize..30, 0_usize..9), cost in prop::collection::vec(0.0_f64..1.0, 1200)) {
+            let n = m + more;
+            let cost = &cost[..m * n];
+            let mut assignment = Assignment::new(cost, n).expect("a problem");
+            prop_assert!(assignment.advance(m));
+            let (u, v) = assignment.potentials();
+            for (k, cost) in cost.iter().enumerate() {
+                prop_assert!(cost - u[k / n] - v[k % n] >= -1e-12);
+            }
+            prop_assert!(v.iter().all(|&v| v <= 0.0));
+            let dual: f64 = u.iter().chain(v).sum();
+            prop_assert!((dual - assignment.cost()).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn hostile_costs() {
+        assert_eq!(Assignment::new(&[1.0, 2.0], 1).err(), Some(Error::TooManyRows));
+        assert_eq!(Assignment::new(&[f64::NAN], 1).err(), Some(Error::NotFinite("costs")));
+        assert_eq!(Assignment::new(&[], 0).err(), Some(Error::Empty));
+        let mut same = Assignment::new(&[2.0; 400], 20).expect("a problem");
+        assert!(same.advance(20));
+        assert_eq!(same.cost(), 40.0);
+    }
+}

@@ -1,0 +1,162 @@
+//! Entropic barycentres of measures, on given points.
+
+use super::error::check_masses;
+use super::{Entropic, Error, Sinkhorn};
+use crate::math::{exp, log};
+
+/// The measure $p$ on given points that minimises $\sum_sw_s\,\mathrm{OT}_\varepsilon(p,b_s)$, by iterated Bregman
+/// projections in the log domain: each plan is given its $b_s$, then all plans are given one common $p$, the weighted
+/// geometric mean of their own. (Benamou, Carlier, Cuturi, Nenna and Peyré, "Iterative Bregman Projections for Regularized
+/// Transportation Problems", 2015, §3.2.)
+#[derive(Clone, Debug)]
+pub struct Barycentre {
+    /// From the barycentre's points to each measure's.
+    problems: Vec<Entropic>,
+    weights: Vec<f64>,
+    u: Vec<Vec<f64>>,
+    v: Vec<Vec<f64>>,
+    /// $\log P_s1$ of each plan.
+    log_rows: Vec<Vec<f64>>,
+    masses: Vec<f64>,
+    /// The measure whose turn it is.
+    turn: usize,
+    iterations: usize,
+}
+
+impl Barycentre {
+    /// Of `measures` with the weights `weights` (scaled to sum to one), at strength `eta` $=1/\varepsilon$. Each measure is its
+    /// costs, by rows, from the `points` points of the barycentre to its own, and its masses.
+    ///
+    /// # Errors
+    /// If there are no points or measures, a number is not finite, a mass or weight negative, masses or weights all zero,
+    /// `eta` not positive, or two measures have different masses.
+    ///
+    /// # Panics
+    /// If there are not as many costs as pairs, or weights as measures.
+    pub fn new(measures: &[(&[f64], &[f64])], weights: &[f64], points: usize, eta: f64) -> Result<Self, Error> {
+        assert_eq!(measures.len(), weights.len(), "one weight for each measure");
+        let sum = check_masses(weights)?;
+        if points == 0 {
+            return Err(Error::Empty);
+        }
+        let mass = check_masses(measures[0].1)?;
+        let even = vec![mass / points as f64; points];
+        let problem = |(cost, masses): &(&[f64], &[f64])| Entropic::new(cost, eta, even.clone(), masses.to_vec());
+        let problems: Vec<Entropic> = measures.iter().map(problem).collect::<Result<_, _>>()?;
+        let (u, v) = problems.iter().map(Sinkhorn::new).map(|start| (start.u, start.v)).unzip();
+        let log_rows = vec![vec![0.0; points]; problems.len()];
+        let weights = weights.iter().map(|weight| weight / sum).collect();
+        Ok(Self { problems, weights, u, v, log_rows, masses: even, turn: 0, iterations: 0 })
+    }
+
+    /// The masses of the barycentre so far.
+    pub fn masses(&self) -> &[f64] {
+        &self.masses
+    }
+
+    /// The potentials $u_s$, at the barycentre's points, and $v_s$ of measure `s`.
+    pub fn potentials(&self, s: usize) -> (&[f64], &[f64]) {
+        (&self.u[s], &self.v[s])
+    }
+
+    /// Iterations run.
+    pub fn iterations(&self) -> usize {
+        self.iterations
+    }
+
+    /// Goes on by one measure, at two exponentials for each entry of its plan. After the last one it says how far, before
+    /// this iteration's update, the plans were from a common barycentre, $\sum_sw_s\|P_s1-p\|_1$.
+    pub fn advance(&mut self) -> Option<f64> {
+        let s = self.turn;
+        let (problem, u, v) = (&self.problems[s], &self.u[s], &mut self.v[s]);
+        let mut line = vec![0.0; v.len()];
+        let mut columns = vec![0.0; v.len()];
+        for (i, &u) in u.iter().enumerate() {
+            problem.plan_row(i, u, v, &mut line);
+            columns.iter_mut().zip(&line).for_each(|(column, p)| *column += p);
+        }
+        for (j, (&mass, &sum)) in problem.c().iter().zip(&columns).enumerate() {
+            if mass > 0.0 {
+                v[j] = if usable(sum) { v[j] + log(mass / sum) } else { problem.balance_column(j, u) };
+            }
+        }
+        for (i, (&u, log_sum)) in u.iter().zip(&mut self.log_rows[s]).enumerate() {
+            let sum = problem.plan_row(i, u, v, &mut line);
+            *log_sum = if usable(sum) { log(sum) } else { problem.log_row_sum(i, u, v) };
+        }
+        self.turn += 1;
+        if self.turn < self.problems.len() {
+            return None;
+        }
+        self.turn = 0;
+        self.iterations += 1;
+        let mut violation = 0.0;
+        for (i, mass) in self.masses.iter_mut().enumerate() {
+            let log_mass: f64 = self.weights.iter().zip(&self.log_rows).map(|(weight, rows)| weight * rows[i]).sum();
+            *mass = exp(log_mass);
+            for ((weight, rows), u) in self.weights.iter().zip(&self.log_rows).zip(&mut self.u) {
+                violation += weight * (exp(rows[i]) - *mass).abs();
+                u[i] += log_mass - rows[i];
+            }
+        }
+        Some(violation)
+    }
+}
+
+/// Whether a sum has all its digits.
+fn usable(sum: f64) -> bool {
+    (1e-250..1e250).contains(&sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grid_cost(n: usize) -> Vec<f64> {
+        (0..n * n)
+            .map(|k| {
+                let d = ((k / n) as f64 - (k % n) as f64) / n as f64;
+                d * d
+            })
+            .collect()
+    }
+
+    fn solved(barycentre: &mut Barycentre) {
+        while barycentre.advance().is_none_or(|violation| violation > 1e-13) {
+            assert!(barycentre.iterations() < 100_000);
+        }
+    }
+
+    #[test]
+    fn the_mean_place_of_the_barycentre_is_the_mean_of_the_mean_places() {
+        // For squared distances the barycentre's mean is the weighted mean of means, if no mass comes near the ends.
+        let n = 80;
+        let cost = grid_cost(n);
+        let bump = |centre: f64| -> Vec<f64> {
+            let mass: Vec<f64> = (0..n).map(|k| exp(-0.1 * (k as f64 - centre) * (k as f64 - centre))).collect();
+            let sum: f64 = mass.iter().sum();
+            mass.iter().map(|mass| mass / sum).collect()
+        };
+        let (b, c) = (bump(25.0), bump(50.0));
+        let mut barycentre = Barycentre::new(&[(&cost, &b), (&cost, &c)], &[3.0, 1.0], n, 1000.0).expect("a problem");
+        solved(&mut barycentre);
+        let mean: f64 = barycentre.masses().iter().enumerate().map(|(k, mass)| k as f64 * mass).sum();
+        assert!((mean - 31.25).abs() < 1e-6, "{mean}");
+        assert!((barycentre.masses().iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn one_point_is_its_own_barycentre_and_faults_are_told() {
+        let (a, b) = ([1.0], [0.5, 0.5]);
+        let mut one = Barycentre::new(&[(&[0.3], &a), (&[0.1, 0.2], &b)], &[1.0, 1.0], 1, 10.0).expect("a problem");
+        solved(&mut one);
+        assert!((one.masses()[0] - 1.0).abs() < 1e-15);
+        let unequal = Barycentre::new(&[(&[0.3], &[1.0]), (&[0.1], &[2.0])], &[1.0, 1.0], 1, 10.0);
+        assert_eq!(unequal.err(), Some(Error::Unequal { from: 1.0, to: 2.0 }));
+        assert_eq!(Barycentre::new(&[], &[], 1, 1.0).err(), Some(Error::Empty));
+        assert_eq!(
+            Barycentre::new(&[(&[f64::NAN], &[1.0])], &[1.0], 1, 1.0).err().map(|e| matches!(e, Error::NotFinite(_))),
+            Some(true)
+        );
+    }
+}

@@ -1,0 +1,248 @@
+//! Transport between Gaussians: the Bures-Wasserstein geometry.
+
+use super::Error;
+use super::error::{check_finite, check_masses};
+use crate::linalg::{DMatrix, DVector};
+
+/// A Gaussian measure. Its covariance may be singular.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gaussian {
+    mean: DVector<f64>,
+    covariance: DMatrix<f64>,
+    /// Of the covariance.
+    root: DMatrix<f64>,
+}
+
+/// Eigenvalues below this share of the greatest count as zero.
+const RANK: f64 = 1e-12;
+
+impl Gaussian {
+    /// Of the given mean and covariance.
+    ///
+    /// # Errors
+    /// If a number is not finite, the sizes do not fit, or the covariance is not symmetric and positive semi-definite.
+    pub fn new(mean: DVector<f64>, covariance: DMatrix<f64>) -> Result<Self, Error> {
+        check_finite(mean.as_slice(), "means")?;
+        let root = square_root(&covariance)?;
+        if mean.len() != covariance.nrows() {
+            return Err(Error::NotCovariance);
+        }
+        Ok(Self { mean, covariance, root })
+    }
+
+    /// The mean.
+    pub fn mean(&self) -> &DVector<f64> {
+        &self.mean
+    }
+
+    /// The covariance.
+    pub fn covariance(&self) -> &DMatrix<f64> {
+        &self.covariance
+    }
+
+    /// $W_2^2=\|m_1-m_2\|^2+\mathrm{tr}(\Sigma_1+\Sigma_2-2(\Sigma_1^{1/2}\Sigma_2\Sigma_1^{1/2})^{1/2})$; the second part alone
+    /// is the squared Bures distance. (Dowson and Landau, 1982; Gelbrich, 1990.)
+    ///
+    /// # Panics
+    /// If the dimensions differ.
+    pub fn distance_squared(&self, other: &Self) -> f64 {
+        (&self.mean - &other.mean).norm_squared() + bures(&self.root, &self.covariance, &other.covariance)
+    }
+
+    /// The matrix $T$ of the optimal map $x\mapsto m_2+T(x-m_1)$ onto `other`,
+    /// $$T=\Sigma_1^{-1/2}(\Sigma_1^{1/2}\Sigma_2\Sigma_1^{1/2})^{1/2}\Sigma_1^{-1/2},$$
+    /// the inverse taken on the range of $\Sigma_1$. $T\Sigma_1T=\Sigma_2$ if $\Sigma_1$ is regular. (Where $\Sigma_1$ is singular,
+    /// $\Sigma_2$ may not be reached by any map.)
+    ///
+    /// # Panics
+    /// If the dimensions differ.
+    pub fn map(&self, other: &Self) -> DMatrix<f64> {
+        let middle = spectral(&(&self.root * &other.covariance * &self.root), |x, _| x.max(0.0).sqrt());
+        let inverse = inverse_root(&self.covariance);
+        &inverse * middle * &inverse
+    }
+
+    /// The measure a share `t` of the way along the geodesic to `other` (McCann's displacement interpolation): the image
+    /// under $(1-t)\,\mathrm{id}+t\,T$.
+    ///
+    /// # Errors
+    /// If rounding leaves no covariance.
+    ///
+    /// # Panics
+    /// If the dimensions differ.
+    pub fn towards(&self, other: &Self, t: f64) -> Result<Self, Error> {
+        let d = self.mean.len();
+        let map = DMatrix::identity(d, d) * (1.0 - t) + self.map(other) * t;
+        let covariance = &map * &self.covariance * &map;
+        Self::new(&self.mean * (1.0 - t) + &other.mean * t, symmetric(&covariance))
+    }
+
+    /// The barycentre $\arg\min\sum_iw_iW_2^2(\cdot,\mu_i)$, weights scaled to sum to one, by the fixed point
+    /// $$S\leftarrow S^{-1/2}\Big(\sum_iw_i(S^{1/2}\Sigma_iS^{1/2})^{1/2}\Big)^2S^{-1/2}$$
+    /// from the mean of the covariances, until it moves by at most `tolerance` of its size or `most` times. (Álvarez-Esteban,
+    /// del Barrio, Cuesta-Albertos and Matrán, "A fixed-point approach to barycenters in Wasserstein space", 2016.)
+    ///
+    /// # Errors
+    /// If there are no measures, or weights are negative, not finite or all zero.
+    ///
+    /// # Panics
+    /// If the dimensions differ, or there is not one weight for each measure.
+    pub fn barycentre(measures: &[Self], weights: &[f64], tolerance: f64, most: usize) -> Result<Self, Error> {
+        assert_eq!(measures.len(), weights.len(), "one weight for each measure");
+        let sum = check_masses(weights)?;
+        let d = measures[0].mean.len();
+        let shares = || measures.iter().zip(weights.iter().map(|weight| weight / sum));
+        let mean = shares().fold(DVector::zeros(d), |mean, (measure, share)| mean + &measure.mean * share);
+        let mut s = shares().fold(DMatrix::zeros(d, d), |s, (measure, share)| s + &measure.covariance * share);
+        for _ in 0..most {
+            let root = spectral(&s, |x, _| x.max(0.0).sqrt());
+            let inverse = inverse_root(&s);
+            let middle = shares().fold(DMatrix::zeros(d, d), |middle, (measure, share)| {
+                middle + spectral(&(&root * &measure.covariance * &root), |x, _| x.max(0.0).sqrt()) * share
+            });
+            let next = symmetric(&(&inverse * &middle * &middle * &inverse));
+            let moved = (&next - &s).norm();
+            s = next;
+            if moved <= tolerance * s.norm() {
+                break;
+            }
+        }
+        Self::new(mean, s)
+    }
+}
+
+/// The squared Bures-Wasserstein distance of two covariances,
+/// $\mathrm{tr}(\Sigma_1+\Sigma_2-2(\Sigma_1^{1/2}\Sigma_2\Sigma_1^{1/2})^{1/2})$.
+///
+/// # Errors
+/// If one of them is not symmetric and positive semi-definite, or they differ in size.
+pub fn bures_wasserstein_squared(a: &DMatrix<f64>, b: &DMatrix<f64>) -> Result<f64, Error> {
+    let root = square_root(a)?;
+    square_root(b)?;
+    if a.shape() != b.shape() { Err(Error::NotCovariance) } else { Ok(bures(&root, a, b)) }
+}
+
+fn bures(root: &DMatrix<f64>, a: &DMatrix<f64>, b: &DMatrix<f64>) -> f64 {
+    let product = root * b * root;
+    let common: f64 = eigen(&product).map_or(0.0, |(values, _)| values.iter().map(|x| x.max(0.0).sqrt()).sum());
+    (a.trace() + b.trace() - 2.0 * common).max(0.0)
+}
+
+/// The positive semi-definite square root of a covariance.
+///
+/// # Errors
+/// If the matrix is not square, finite, symmetric to $10^{-9}$ of its greatest entry and positive semi-definite to the same.
+pub fn square_root(matrix: &DMatrix<f64>) -> Result<DMatrix<f64>, Error> {
+    if !matrix.is_square() || matrix.is_empty() {
+        return Err(Error::NotCovariance);
+    }
+    check_finite(matrix.as_slice(), "covariances")?;
+    let tolerance = 1e-9 * matrix.amax();
+    if (matrix - matrix.transpose()).amax() > tolerance {
+        return Err(Error::NotCovariance);
+    }
+    let (values, vectors) = eigen(matrix).ok_or(Error::NotCovariance)?;
+    if values.iter().any(|&x| x < -tolerance) {
+        return Err(Error::NotCovariance);
+    }
+    Ok(rebuilt(&values.map(|x| x.max(0.0).sqrt()), &vectors))
+}
+
+/// The pseudo-inverse of the square root.
+fn inverse_root(matrix: &DMatrix<f64>) -> DMatrix<f64> {
+    spectral(matrix, |x, greatest| if x > RANK * greatest { 1.0 / x.sqrt() } else { 0.0 })
+}
+
+/// $\sum_kf(\lambda_k)q_kq_k^\top$ of a symmetric matrix; `f` takes the greatest eigenvalue too.
+fn spectral(matrix: &DMatrix<f64>, f: impl Fn(f64, f64) -> f64) -> DMatrix<f64> {
+    match eigen(matrix) {
+        None => DMatrix::zeros(matrix.nrows(), matrix.ncols()),
+        Some((values, vectors)) => {
+            let greatest = values.amax();
+            rebuilt(&values.map(|x| f(x, greatest)), &vectors)
+        }
+    }
+}
+
+fn rebuilt(values: &DVector<f64>, vectors: &DMatrix<f64>) -> DMatrix<f64> {
+    vectors * DMatrix::from_diagonal(values) * vectors.transpose()
+}
+
+/// Eigenvalues and -vectors of the symmetric part; none if the iteration fails, which finite entries do not make it do.
+fn eigen(matrix: &DMatrix<f64>) -> Option<(DVector<f64>, DMatrix<f64>)> {
+    let eigen = symmetric(matrix).try_symmetric_eigen(f64::EPSILON, 10_000)?;
+    Some((eigen.eigenvalues, eigen.eigenvectors))
+}
+
+fn symmetric(matrix: &DMatrix<f64>) -> DMatrix<f64> {
+    (matrix + matrix.transpose()) * 0.5
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn gaussian(numbers: &[f64], d: usize) -> Gaussian {
+        let a = DMatrix::from_row_slice(d, d, &numbers[..d * d]);
+        let mean = DVector::from_column_slice(&numbers[16..16 + d]);
+        Gaussian::new(mean, &a * a.transpose() + DMatrix::identity(d, d) * 0.05).expect("a covariance")
+    }
+
+    fn numbers() -> impl Strategy<Value = Vec<f64>> {
+        prop::collection::vec(-1.0_f64..1.0, 20)
+    }
+
+    proptest! {
+        #[test]
+        fn the_map_carries_one_onto_the_other_at_the_distance(d in 1_usize..5, a in numbers(), b in numbers()) {
+            let (a, b) = (gaussian(&a, d), gaussian(&b, d));
+            let map = a.map(&b);
+            prop_assert!((&map * a.covariance() * &map - b.covariance()).amax() < 1e-10);
+            // E|x - T x|² with x of covariance Σ₁.
+            let away = DMatrix::identity(d, d) - &map;
+            let cost = (&away * a.covariance() * &away).trace() + (a.mean() - b.mean()).norm_squared();
+            prop_assert!((a.distance_squared(&b) - cost).abs() < 1e-10);
+            prop_assert!((a.distance_squared(&b) - b.distance_squared(&a)).abs() < 1e-10);
+            let half = a.towards(&b, 0.5).expect("a measure");
+            prop_assert!((4.0 * a.distance_squared(&half) - cost).abs() < 1e-9);
+        }
+
+        // At the barycentre the maps to the measures average to the identity (Agueh and Carlier, 2011).
+        #[test]
+        fn at_the_barycentre_the_maps_average_to_the_identity(
+            d in 1_usize..5, a in numbers(), b in numbers(), c in numbers(), weights in prop::collection::vec(0.1_f64..1.0, 3),
+        ) {
+            let measures = [gaussian(&a, d), gaussian(&b, d), gaussian(&c, d)];
+            let barycentre = Gaussian::barycentre(&measures, &weights, 1e-14, 1000).expect("a barycentre");
+            let sum: f64 = weights.iter().sum();
+            let maps = measures.iter().zip(&weights).map(|(measure, weight)| barycentre.map(measure) * (weight / sum));
+            let average = maps.fold(DMatrix::zeros(d, d), |average, map| average + map);
+            prop_assert!((average - DMatrix::identity(d, d)).amax() < 1e-8);
+        }
+    }
+
+    #[test]
+    fn commuting_and_singular_covariances_are_known() {
+        let diagonal = |values: &[f64]| DMatrix::from_diagonal(&DVector::from_column_slice(values));
+        // Σ (√a - √b)² where covariances commute.
+        let distance = bures_wasserstein_squared(&diagonal(&[4.0, 9.0, 0.0]), &diagonal(&[1.0, 0.0, 0.0]));
+        assert!((distance.expect("covariances") - 10.0).abs() < 1e-12);
+        let flat = Gaussian::new(DVector::zeros(2), diagonal(&[4.0, 0.0])).expect("a covariance");
+        let other = Gaussian::new(DVector::zeros(2), diagonal(&[1.0, 0.0])).expect("a covariance");
+        assert!((flat.map(&other) - diagonal(&[0.5, 0.0])).amax() < 1e-15);
+        let point = Gaussian::new(DVector::zeros(2), diagonal(&[0.0, 0.0])).expect("a covariance");
+        assert!((point.distance_squared(&flat) - 4.0).abs() < 1e-14);
+    }
+
+    #[test]
+    fn what_is_no_covariance_is_told() {
+        let matrix = |entries: &[f64]| DMatrix::from_row_slice(2, 2, entries);
+        for entries in [[1.0, 2.0, 2.0, 1.0], [1.0, 0.5, 0.0, 1.0]] {
+            assert_eq!(square_root(&matrix(&entries)), Err(Error::NotCovariance));
+        }
+        assert_eq!(square_root(&matrix(&[1.0, 0.0, 0.0, f64::NAN])), Err(Error::NotFinite("covariances")));
+        assert_eq!(square_root(&DMatrix::zeros(1, 2)), Err(Error::NotCovariance));
+        assert_eq!(Gaussian::barycentre(&[], &[], 1e-9, 10), Err(Error::Empty));
+    }
+}
