@@ -3,66 +3,54 @@
 use crate::Workload;
 use crate::data::centred;
 use orrery_kernels::autodiff::{Graph, Node};
+use orrery_kernels::networks::{Activation, Initialization, Mlp};
+use orrery_kernels::optim::{Optimizer, Sgd};
 
 /// Inputs, two hidden layers, classes.
 const LAYERS: [usize; 4] = [64, 256, 256, 10];
 const EXAMPLES: usize = 128;
-const RATE: f32 = 0.1;
+const RATE: f64 = 0.1;
 
 /// A unit of work is one step of gradient descent on the mean cross entropy over all examples, in single precision.
 struct Training {
+    network: Mlp,
+    theta: Vec<f32>,
+    gradient: Vec<f32>,
+    descent: Sgd<f32>,
     x: Vec<f32>,
     classes: Vec<usize>,
-    /// Weights and biases of each layer.
-    parameters: [Vec<f32>; 6],
 }
 
 /// From weights evenly spread over `±1/√inputs`, and biases of zero.
 pub fn step() -> impl Workload {
-    let parameters = std::array::from_fn(|k| {
-        let (inputs, outputs) = (LAYERS[k / 2], LAYERS[k / 2 + 1]);
-        if k % 2 == 1 {
-            return vec![0.0; outputs];
-        }
-        let scale = 1.0 / (inputs as f32).sqrt();
-        centred(2 + k as u32, inputs * outputs).into_iter().map(|w: f32| w * scale).collect()
-    });
-    let classes = (0..EXAMPLES).map(|i| i % LAYERS[3]).collect();
-    Training { x: centred(1, EXAMPLES * LAYERS[0]), classes, parameters }
-}
-
-impl Training {
-    /// The loss and the parameters, written down.
-    fn loss(&self, g: &mut Graph<f32>) -> (Node, [Node; 6]) {
-        let nodes: [Node; 6] = std::array::from_fn(|k| {
-            let rows = if k % 2 == 0 { LAYERS[k / 2] } else { 1 };
-            g.leaf(rows, LAYERS[k / 2 + 1], self.parameters[k].clone())
-        });
-        let mut x = g.leaf(EXAMPLES, LAYERS[0], self.x.clone());
-        for (k, layer) in nodes.as_chunks::<2>().0.iter().enumerate() {
-            if k > 0 {
-                x = g.relu(x);
-            }
-            x = g.linear(x, layer[0], layer[1]);
-        }
-        (g.cross_entropy(x, &self.classes), nodes)
+    let network = Mlp::new(&LAYERS, Activation::Relu, Initialization::LeCun);
+    let mut theta = vec![0.0; network.parameters.count()];
+    for (k, weights) in network.parameters.matrices().iter().enumerate().step_by(2) {
+        let scale = 1.0 / (weights.rows as f32).sqrt();
+        let entries = centred(2 + k as u32, weights.range().len());
+        theta[weights.range()].iter_mut().zip(entries).for_each(|(w, entry): (_, f32)| *w = entry * scale);
     }
+    let (gradient, descent) = (theta.clone(), Sgd::new(theta.len(), RATE, 0.0));
+    let classes = (0..EXAMPLES).map(|i| i % LAYERS[3]).collect();
+    Training { network, theta, gradient, descent, x: centred(1, EXAMPLES * LAYERS[0]), classes }
 }
 
 impl Workload for Training {
     fn unit(&mut self) {
-        let mut g = Graph::new();
-        let (loss, nodes) = self.loss(&mut g);
-        let gradient = g.gradient(loss, nodes);
-        for (parameters, by) in self.parameters.iter_mut().zip(gradient) {
-            parameters.iter_mut().zip(g.value(by)).for_each(|(p, by)| *p -= RATE * by);
-        }
+        let Self { network, theta, gradient, descent, x, classes } = self;
+        network.parameters.gradient(theta, gradient, |graph, p| loss(network, x, classes, graph, p));
+        descent.step(theta, gradient);
     }
 
     /// The loss.
     fn check(&self) -> f64 {
-        let mut g = Graph::new();
-        let (loss, _) = self.loss(&mut g);
-        f64::from(g.scalar(loss))
+        let Self { network, theta, x, classes, .. } = self;
+        network.parameters.value(theta, |graph, p| loss(network, x, classes, graph, p)).into()
     }
+}
+
+fn loss(network: &Mlp, x: &[f32], classes: &[usize], graph: &mut Graph<f32>, p: &[Node]) -> Node {
+    let x = graph.leaf(EXAMPLES, LAYERS[0], x.to_vec());
+    let logits = network.apply(graph, p, x);
+    graph.cross_entropy(logits, classes)
 }

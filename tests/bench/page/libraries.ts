@@ -1,5 +1,6 @@
 /** The libraries one would take instead, each on one thread. The page is not isolated, so that none can share memory. */
 import * as jax from '@jax-js/jax';
+import '@tensorflow/tfjs-core/dist/register_all_gradients';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import plain from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url';
 import simd from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url';
