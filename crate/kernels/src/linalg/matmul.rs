@@ -1,76 +1,26 @@
-//! Products of matrices: packed panels and a register-tiled kernel, after Goto and van de Geijn, "Anatomy of
+//! Products of matrices: a register-tiled kernel over packed panels, after Goto and van de Geijn, "Anatomy of
 //! High-Performance Matrix Multiplication" (2008).
 //!
-//! The kernel is plain arithmetic on arrays of fixed size, which the compiler keeps in 128-bit registers on x86-64 and
-//! in WebAssembly alike. Each entry is summed in the order of `k`, in blocks of [`KC`] whose sums are added up: the same
-//! on every platform.
+//! Every entry is summed in the order of `k`, by one rounded product and one rounded sum at a time, starting from what
+//! is there: whatever the blocking, the result is that of the three plain loops, on every platform.
 
-use std::ops::{Add, AddAssign, Mul};
+use super::{Real, View};
 
-/// The reals that products are made of: `f32` and `f64`.
-pub trait Real: Copy + Default + Add<Output = Self> + Mul<Output = Self> + AddAssign {
-    /// `c += a b` on views that fit together.
-    fn accumulate(a: View<'_, Self>, b: View<'_, Self>, c: &mut [Self]);
-}
+/// Rows of a tile. Its four by two registers, four entries of `a`, two registers of `b` and a product take fifteen
+/// of the sixteen vector registers: what compilers of WebAssembly leave to the program on x86-64.
+const HEIGHT: usize = 4;
 
-// Twelve of the sixteen vector registers hold the tile of `c`; the rest hold a row of `b`, an entry of `a` and their product.
-impl Real for f32 {
-    fn accumulate(a: View<'_, f32>, b: View<'_, f32>, c: &mut [f32]) {
-        accumulate::<f32, 6, 8>(a, b, c);
-    }
-}
+/// Depth of a packed block: a panel of `b` and the strip of `a` it meets stay in the first-level cache.
+const DEPTH: usize = 256;
 
-impl Real for f64 {
-    fn accumulate(a: View<'_, f64>, b: View<'_, f64>, c: &mut [f64]) {
-        accumulate::<f64, 6, 4>(a, b, c);
-    }
-}
+/// Columns of a packed block, which stays in the second-level cache.
+const WIDTH: usize = 512;
 
-/// A matrix as it lies in memory: entry `(i, j)` is `entries[i * row_stride + j * column_stride]`.
-#[derive(Clone, Copy)]
-pub struct View<'a, T> {
-    entries: &'a [T],
-    rows: usize,
-    columns: usize,
-    row_stride: usize,
-    column_stride: usize,
-}
+/// Rows of `b` that are packed together, so that a line of the cache is read once.
+const TOGETHER: usize = 8;
 
-impl<'a, T> View<'a, T> {
-    /// `rows * columns` entries by rows.
-    pub fn by_rows(entries: &'a [T], rows: usize, columns: usize) -> Self {
-        assert_eq!(entries.len(), rows * columns, "a {rows} x {columns} matrix");
-        Self { entries, rows, columns, row_stride: columns, column_stride: 1 }
-    }
-
-    /// `rows * columns` entries by columns, as nalgebra keeps them.
-    pub fn by_columns(entries: &'a [T], rows: usize, columns: usize) -> Self {
-        View::by_rows(entries, columns, rows).t()
-    }
-
-    /// Rows of the matrix.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Columns of the matrix.
-    pub fn columns(&self) -> usize {
-        self.columns
-    }
-
-    /// The transpose; nothing moves.
-    pub fn t(self) -> Self {
-        let Self { entries, rows, columns, row_stride, column_stride } = self;
-        Self { entries, rows: columns, columns: rows, row_stride: column_stride, column_stride: row_stride }
-    }
-}
-
-/// Depth of a packed block: a panel of `b` of this depth stays in the first-level cache.
-const KC: usize = 256;
-/// Rows of a packed block of `a`, which stays in the second-level cache; a multiple of the kernel's rows.
-const MC: usize = 96;
-/// Columns of a packed block of `b`; a multiple of the kernel's columns.
-const NC: usize = 1024;
+/// A tile of `c`: rows of two registers.
+type Tile<T> = [[<T as Real>::Lanes; 2]; HEIGHT];
 
 /// `a b`, by rows: `a` is `m` x `k`, `b` is `k` x `n`, either of them transposed or not.
 ///
@@ -82,76 +32,168 @@ pub fn matmul<T: Real>(a: View<'_, T>, b: View<'_, T>) -> Vec<T> {
     c
 }
 
-/// `c += a b`, with `c` by rows.
+/// `c += a b`, with `c` by rows. With few columns in `a` it is an update of low rank.
 ///
 /// # Panics
 /// If the sizes do not fit together.
 pub fn matmul_add<T: Real>(a: View<'_, T>, b: View<'_, T>, c: &mut [T]) {
-    assert_eq!(a.columns, b.rows, "the inner sizes of a product");
-    assert_eq!(c.len(), a.rows * b.columns, "the size of a product");
-    T::accumulate(a, b, c);
+    accumulate(a, b, c, false);
 }
 
-fn accumulate<T: Real, const MR: usize, const NR: usize>(a: View<'_, T>, b: View<'_, T>, c: &mut [T]) {
+/// `a aᵀ`, by rows: symmetric to the bit, in half the work of the product.
+pub fn gram<T: Real>(a: View<'_, T>) -> Vec<T> {
+    let n = a.rows;
+    let mut c = vec![T::default(); n * n];
+    accumulate(a, a.t(), &mut c, true);
+    for i in 0..n {
+        let (above, row) = c.split_at_mut(i * n);
+        for (above, entry) in above.chunks_exact_mut(n).zip(&row[..i]) {
+            above[i] = *entry;
+        }
+    }
+    c
+}
+
+/// `c += a b`; of a symmetric `c` only the tiles that touch its lower triangle.
+fn accumulate<T: Real>(a: View<'_, T>, b: View<'_, T>, c: &mut [T], symmetric: bool) {
+    assert_eq!(a.columns, b.rows, "the inner sizes of a product");
+    assert_eq!(c.len(), a.rows * b.columns, "the size of a product");
     let (m, k, n) = (a.rows, a.columns, b.columns);
-    let (mut packed_a, mut packed_b) = (Vec::new(), Vec::new());
-    for column in (0..n).step_by(NC) {
-        let columns = NC.min(n - column);
-        for inner in (0..k).step_by(KC) {
-            let depth = KC.min(k - inner);
-            pack::<T, NR>(b.t(), column, columns, inner, depth, &mut packed_b);
-            for row in (0..m).step_by(MC) {
-                let rows = MC.min(m - row);
-                pack::<T, MR>(a, row, rows, inner, depth, &mut packed_a);
-                for (panel_b, j) in packed_b.chunks_exact(NR * depth).zip((column..).step_by(NR)) {
-                    for (panel_a, i) in packed_a.chunks_exact(MR * depth).zip((row..).step_by(MR)) {
-                        let tile = kernel::<T, MR, NR>(panel_a, panel_b);
-                        let (height, width) = (MR.min(m - i), NR.min(n - j));
-                        for (tile, i) in tile.iter().zip(i..i + height) {
-                            let c = &mut c[i * n + j..i * n + j + width];
-                            c.iter_mut().zip(tile).for_each(|(c, tile)| *c += *tile);
-                        }
+    let (mut panels, mut strip) = (Vec::new(), Vec::new());
+    for column in (0..n).step_by(WIDTH) {
+        let columns = WIDTH.min(n - column);
+        for inner in (0..k).step_by(DEPTH) {
+            let depth = DEPTH.min(k - inner);
+            pack(b, inner, depth, column, columns, &mut panels);
+            let first = if symmetric { column } else { 0 };
+            for i in (first..m).step_by(HEIGHT) {
+                let rows = four_rows(a, i, inner, depth, &mut strip);
+                for (panel, j) in panels.chunks_exact(depth).zip((column..).step_by(2 * T::LANES)) {
+                    if symmetric && j >= i + HEIGHT {
+                        break;
                     }
+                    on_tile(c, (m, n), (i, j), |tile| kernel::<T>(rows, panel, tile));
                 }
             }
         }
     }
 }
 
-/// Lays rows `row..row + rows`, columns `column..column + depth` of `from` in panels of `R` rows, each by columns, the
-/// last one filled up with zeros: the order in which the kernel reads them.
-fn pack<T: Real, const R: usize>(
-    from: View<'_, T>,
-    row: usize,
-    rows: usize,
-    column: usize,
+/// `tile += a b` for four rows of `a` and a panel of `b`, in registers.
+#[inline(always)]
+fn kernel<T: Real>([a0, a1, a2, a3]: [&[T]; HEIGHT], b: &[[T::Lanes; 2]], mut tile: Tile<T>) -> Tile<T> {
+    for ((((b, a0), a1), a2), a3) in b.iter().zip(a0).zip(a1).zip(a2).zip(a3) {
+        for (row, a) in tile.iter_mut().zip([a0, a1, a2, a3]) {
+            let a = a.splat();
+            row[0] = row[0] + a * b[0];
+            row[1] = row[1] + a * b[1];
+        }
+    }
+    tile
+}
+
+/// Lays rows `inner..inner + depth`, columns `column..column + columns` of `b` in panels of two registers' width, each
+/// by rows, the last one filled up with zeros: the order in which the kernel reads them.
+fn pack<T: Real>(
+    b: View<'_, T>,
+    inner: usize,
     depth: usize,
-    packed: &mut Vec<T>,
+    column: usize,
+    columns: usize,
+    panels: &mut Vec<[T::Lanes; 2]>,
 ) {
-    packed.clear();
-    packed.resize(rows.div_ceil(R) * R * depth, T::default());
-    for (panel, top) in packed.chunks_exact_mut(R * depth).zip((row..row + rows).step_by(R)) {
-        let height = R.min(row + rows - top);
-        for i in 0..height {
-            let start = (top + i) * from.row_stride + column * from.column_stride;
-            let entries = from.entries[start..].iter().step_by(from.column_stride);
-            panel.chunks_exact_mut(R).zip(entries).for_each(|(line, entry)| line[i] = *entry);
+    let width = 2 * T::LANES;
+    panels.resize(columns.div_ceil(width) * depth, [T::default().splat(); 2]);
+    for top in (0..depth).step_by(TOGETHER) {
+        let end = depth.min(top + TOGETHER);
+        for (panel, j) in panels.chunks_exact_mut(depth).zip((column..).step_by(width)) {
+            let panel = &mut panel[top..end];
+            let start = (inner + top) * b.row_stride + j * b.column_stride;
+            if b.column_stride == 1 && j + width <= b.columns {
+                let rows = b.entries[start..].chunks(b.row_stride);
+                for (line, row) in panel.iter_mut().zip(rows) {
+                    *line = load(row);
+                }
+            } else {
+                let mut row = [T::default(); 8];
+                for (p, line) in panel.iter_mut().enumerate() {
+                    let entries = b.entries[start + p * b.row_stride..].iter().step_by(b.column_stride);
+                    row.iter_mut().zip(entries.take(width.min(b.columns - j))).for_each(|(to, entry)| *to = *entry);
+                    *line = load(&row);
+                }
+            }
         }
     }
 }
 
-/// The product of a panel of `MR` rows with a panel of `NR` columns, in registers.
-#[inline(always)]
-fn kernel<T: Real, const MR: usize, const NR: usize>(a: &[T], b: &[T]) -> [[T; NR]; MR] {
-    let mut tile = [[T::default(); NR]; MR];
-    for (a, b) in a.as_chunks::<MR>().0.iter().zip(b.as_chunks::<NR>().0) {
-        for i in 0..MR {
-            for j in 0..NR {
-                tile[i][j] += a[i] * b[j];
-            }
-        }
+/// Rows `i..i + 4`, columns `inner..inner + depth` of `a`: where they lie, or else copied to `strip`. Past the last
+/// row stands the last one again: what it gives is thrown away.
+fn four_rows<'a, T: Real>(
+    a: View<'a, T>,
+    i: usize,
+    inner: usize,
+    depth: usize,
+    strip: &'a mut Vec<T>,
+) -> [&'a [T]; HEIGHT] {
+    let starts: [usize; HEIGHT] =
+        std::array::from_fn(|row| (i + row).min(a.rows - 1) * a.row_stride + inner * a.column_stride);
+    if a.column_stride == 1 {
+        return starts.map(|start| &a.entries[start..start + depth]);
     }
-    tile
+    strip.resize(HEIGHT * depth, T::default());
+    let (first, second) = strip.split_at_mut(2 * depth);
+    let ((r0, r1), (r2, r3)) = (first.split_at_mut(depth), second.split_at_mut(depth));
+    let lines = r0.iter_mut().zip(r1.iter_mut()).zip(r2.iter_mut()).zip(r3.iter_mut());
+    for (p, (((r0, r1), r2), r3)) in lines.enumerate() {
+        let at = |row: usize| a.entries[starts[row] + p * a.column_stride];
+        (*r0, *r1, *r2, *r3) = (at(0), at(1), at(2), at(3));
+    }
+    [r0, r1, r2, r3]
+}
+
+/// Applies `f` to the tile of `c`, `m` x `n`, whose first entry is `(i, j)`.
+#[inline(always)]
+fn on_tile<T: Real>(c: &mut [T], (m, n): (usize, usize), (i, j): (usize, usize), f: impl Fn(Tile<T>) -> Tile<T>) {
+    let width = 2 * T::LANES;
+    if i + HEIGHT > m || j + width > n {
+        return on_edge(c, (m, n), (i, j), f);
+    }
+    let (r0, c) = c[i * n + j..].split_at_mut(n);
+    let (r1, c) = c.split_at_mut(n);
+    let (r2, r3) = c.split_at_mut(n);
+    let (r0, r1, r2, r3) = (&mut r0[..width], &mut r1[..width], &mut r2[..width], &mut r3[..width]);
+    let tile = f([load(r0), load(r1), load(r2), load(r3)]);
+    for (lanes, row) in tile.into_iter().zip([r0, r1, r2, r3]) {
+        store(lanes, row);
+    }
+}
+
+/// [`on_tile`] where the tile reaches over the edge of `c`.
+#[cold]
+#[inline(never)]
+fn on_edge<T: Real>(c: &mut [T], (m, n): (usize, usize), (i, j): (usize, usize), f: impl Fn(Tile<T>) -> Tile<T>) {
+    let (height, width) = (HEIGHT.min(m - i), (2 * T::LANES).min(n - j));
+    let mut whole = [[T::default(); 8]; HEIGHT];
+    for (whole, row) in whole.iter_mut().zip(i..i + height) {
+        whole[..width].copy_from_slice(&c[row * n + j..row * n + j + width]);
+    }
+    for ((lanes, mut whole), row) in f(whole.map(|row| load(&row))).into_iter().zip(whole).zip(i..i + height) {
+        store(lanes, &mut whole);
+        c[row * n + j..row * n + j + width].copy_from_slice(&whole[..width]);
+    }
+}
+
+#[inline(always)]
+fn load<T: Real>(row: &[T]) -> [T::Lanes; 2] {
+    let row = &row[..2 * T::LANES];
+    [T::load(row), T::load(&row[T::LANES..])]
+}
+
+#[inline(always)]
+fn store<T: Real>(lanes: [T::Lanes; 2], row: &mut [T]) {
+    let row = &mut row[..2 * T::LANES];
+    T::store(lanes[0], row);
+    T::store(lanes[1], &mut row[T::LANES..]);
 }
 
 #[cfg(test)]
@@ -159,38 +201,63 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The definition: `c_ij = Σ_k a_ik b_kj`.
-    fn by_definition(a: View<'_, f64>, b: View<'_, f64>) -> Vec<f64> {
-        let at = |m: &View<'_, f64>, i: usize, j: usize| m.entries[i * m.row_stride + j * m.column_stride];
-        let entry = |i: usize, j: usize| (0..a.columns).map(|k| at(&a, i, k) * at(&b, k, j)).sum();
-        (0..a.rows).flat_map(|i| (0..b.columns).map(move |j| (i, j))).map(|(i, j)| entry(i, j)).collect()
-    }
-
-    fn whole_numbers(count: usize, seed: u32) -> Vec<f64> {
-        (0..count as u32).map(|i| f64::from((i + seed).wrapping_mul(2_654_435_761) >> 28) - 8.0).collect()
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-
-        // Products of small whole numbers are exact in any order, so that a fast product equals the definition.
-        #[test]
-        fn every_shape_and_transpose_equals_the_definition(
-            m in 1_usize..120, k in prop_oneof![1_usize..40, 250_usize..270], n in 1_usize..40, seed in 0_u32..1000,
-            flip_a: bool, flip_b: bool,
-        ) {
-            let (a, b) = (whole_numbers(m * k, seed), whole_numbers(k * n, seed + 1));
-            let expected = by_definition(laid(&a, m, k, flip_a), laid(&b, k, n, flip_b));
-            prop_assert_eq!(&matmul(laid(&a, m, k, flip_a), laid(&b, k, n, flip_b)), &expected);
-
-            let [a, b, expected] = [a, b, expected].map(|entries| entries.iter().map(|&x| x as f32).collect::<Vec<_>>());
-            prop_assert_eq!(matmul(laid(&a, m, k, flip_a), laid(&b, k, n, flip_b)), expected);
+    /// The definition, `c_ij += Σ_k a_ik b_kj`, summed in the order of `k`.
+    fn by_definition<T: Real>(a: View<'_, T>, b: View<'_, T>, c: &mut [T]) {
+        let at = |m: &View<'_, T>, i: usize, j: usize| m.entries[i * m.row_stride + j * m.column_stride];
+        for i in 0..a.rows {
+            for j in 0..b.columns {
+                for k in 0..a.columns {
+                    c[i * b.columns + j] += at(&a, i, k) * at(&b, k, j);
+                }
+            }
         }
+    }
+
+    fn numbers<T: Real>(count: usize, seed: u32) -> Vec<T> {
+        let number = |i: u32| f64::from((i + seed).wrapping_mul(2_654_435_761)) / 4e9 - 0.5;
+        (0..count as u32).map(|i| T::nearest(number(i))).collect()
     }
 
     /// A `rows` x `columns` view of entries laid out by rows or by columns.
     fn laid<T>(entries: &[T], rows: usize, columns: usize, flip: bool) -> View<'_, T> {
         if flip { View::by_columns(entries, rows, columns) } else { View::by_rows(entries, rows, columns) }
+    }
+
+    fn agrees<T: Real + PartialEq + std::fmt::Debug>(
+        (m, k, n): (usize, usize, usize),
+        seed: u32,
+        flip: (bool, bool),
+    ) -> Result<(), TestCaseError> {
+        let (a, b) = (numbers::<T>(m * k, seed), numbers::<T>(k * n, seed + 1));
+        let (a, b) = (laid(&a, m, k, flip.0), laid(&b, k, n, flip.1));
+        let mut expected = numbers::<T>(m * n, seed + 2);
+        let mut found = expected.clone();
+        by_definition(a, b, &mut expected);
+        matmul_add(a, b, &mut found);
+        prop_assert_eq!(found, expected);
+
+        let found = gram(a);
+        prop_assert_eq!(&found, &matmul(a, a.t()));
+        prop_assert!((0..m * m).all(|at| found[at] == found[at % m * m + at / m]));
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn every_shape_and_transpose_equals_the_definition_to_the_bit(
+            m in 1_usize..60, k in prop_oneof![0_usize..40, 250_usize..270],
+            n in prop_oneof![1_usize..40, 505_usize..520], seed in 0_u32..1000, flip: (bool, bool),
+        ) {
+            agrees::<f32>((m, k, n), seed, flip)?;
+            agrees::<f64>((m, k, n), seed, flip)?;
+        }
+    }
+
+    #[test]
+    fn a_gram_matrix_wider_than_a_block_is_the_product() {
+        agrees::<f32>((1100, 3, 1), 1, (false, false)).unwrap();
     }
 
     #[test]
