@@ -33,7 +33,7 @@ mod tests {
             let mut found = x.clone();
             walsh_hadamard(&mut found);
             for (k, found) in found.iter().enumerate() {
-                let sign = |j: usize| if (j & k).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+                let sign = |j: usize| if (j & k).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
                 prop_assert_eq!(*found, x.iter().enumerate().map(|(j, x)| sign(j) * x).sum::<f64>());
             }
         }

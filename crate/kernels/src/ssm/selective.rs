@@ -139,8 +139,8 @@ impl Selective<'_> {
     /// D and N.
     fn shape(&self) -> (usize, usize) {
         let channels = self.skip.len();
-        let n = if channels == 0 { 0 } else { self.a.len() / channels };
-        let length = if channels == 0 { 0 } else { self.x.len() / channels };
+        let each = |all: &[f64]| all.len().checked_div(channels).unwrap_or(0);
+        let (n, length) = (each(self.a), each(self.x));
         assert_eq!(self.a.len(), channels * n, "rates of a state");
         assert_eq!((self.x.len(), self.delta.len()), (length * channels, length * channels), "samples of a channel");
         assert_eq!((self.b.len(), self.c.len()), (length * n, length * n), "input and read-out weights of a state");

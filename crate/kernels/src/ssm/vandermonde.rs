@@ -22,7 +22,7 @@ pub fn vandermonde(weights: &[Complex<f64>], nodes: &[Complex<f64>], length: usi
         })
     });
     let rows: Vec<f64> = rows.collect();
-    let count = if columns == 0 { 0 } else { rows.len() / columns };
+    let count = rows.len().checked_div(columns).unwrap_or(0);
     let table = table(nodes);
     let mut kernel = matmul(View::by_rows(&rows, count, columns), View::by_rows(&table, columns, BLOCK));
     kernel.resize(length, 0.0);
