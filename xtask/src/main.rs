@@ -2,6 +2,7 @@
 
 mod bench;
 mod browser_tests;
+mod hoist;
 mod project;
 mod serve;
 mod site;

@@ -1,5 +1,6 @@
 //! One WebAssembly module a wing: compiled, bound, optimised.
 
+use crate::hoist;
 use crate::project::{Project, Wing, fingerprint, run};
 use anyhow::{Context as _, Result, anyhow, bail};
 use base64::Engine as _;
@@ -58,7 +59,8 @@ pub fn whole_program(project: &Project, subcommand: &str) -> Command {
 
 /// Makes an optimised module of a compiled one.
 pub fn optimise(project: &Project, module: &Path, optimised: &Path) -> Result<()> {
-    run(project.npm_tool("wasm-opt").args(OPTIMISE).arg(module).arg("-o").arg(optimised))
+    run(project.npm_tool("wasm-opt").args(OPTIMISE).arg(module).arg("-o").arg(optimised))?;
+    hoist::hoist(optimised)
 }
 
 /// Binds and optimises a compiled wing, unless this very module was the last one finished.
@@ -67,7 +69,7 @@ fn finish(project: &Project, wing: &Wing, module: &Path) -> Result<()> {
     let site = project.root.join("web/public/wasm");
     let made = ["js", "wasm", "bytes"].map(|kind| site.join(file(slug, kind)));
     let compiled = fs::read(module).with_context(|| format!("cannot read {}", module.display()))?;
-    let print = fingerprint(&compiled) + &OPTIMISE.concat();
+    let print = fingerprint(&compiled) + &OPTIMISE.concat() + " hoist";
     let stamp = project.scratch()?.join(format!("{slug}.wasm-stamp"));
     if made.iter().all(|path| path.is_file()) && fs::read_to_string(&stamp).is_ok_and(|old| old == print) {
         return Ok(());
