@@ -93,7 +93,8 @@ fn kernel<T: Real>([a0, a1, a2, a3]: [&[T]; HEIGHT], b: &[[T::Lanes; 2]], mut ti
 }
 
 /// Lays rows `inner..inner + depth`, columns `column..column + columns` of `b` in panels of two registers' width, each
-/// by rows, the last one filled up with zeros: the order in which the kernel reads them.
+/// by rows: the order in which the kernel reads them. Past the last column stands the last one again: what it gives is
+/// thrown away.
 fn pack<T: Real>(
     b: View<'_, T>,
     inner: usize,
@@ -108,19 +109,14 @@ fn pack<T: Real>(
         let end = depth.min(top + TOGETHER);
         for (panel, j) in panels.chunks_exact_mut(depth).zip((column..).step_by(width)) {
             let panel = &mut panel[top..end];
-            let start = (inner + top) * b.row_stride + j * b.column_stride;
-            if b.column_stride == 1 && j + width <= b.columns {
-                let rows = b.entries[start..].chunks(b.row_stride);
-                for (line, row) in panel.iter_mut().zip(rows) {
-                    *line = load(row);
-                }
-            } else {
-                let mut row = [T::default(); 8];
-                for (p, line) in panel.iter_mut().enumerate() {
-                    let entries = b.entries[start + p * b.row_stride..].iter().step_by(b.column_stride);
-                    row.iter_mut().zip(entries.take(width.min(b.columns - j))).for_each(|(to, entry)| *to = *entry);
-                    *line = load(&row);
-                }
+            let last = width.min(b.columns - j) - 1;
+            for (line, p) in panel.iter_mut().zip(inner + top..) {
+                let row = &b.entries[p * b.row_stride + j * b.column_stride..];
+                *line = if b.column_stride == 1 && last + 1 == width {
+                    load(row)
+                } else {
+                    load(&std::array::from_fn::<T, 8, _>(|column| row[column.min(last) * b.column_stride]))
+                };
             }
         }
     }

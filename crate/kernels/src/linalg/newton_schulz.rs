@@ -1,51 +1,35 @@
 //! Orthogonalisation by Newton–Schulz iteration, as the Muon optimiser does it.
 
+use super::{Real, View, gram, matmul_add};
+
 /// The quintic's coefficients: chosen to lift small singular values fast, so that all end near one rather than at it
 /// (Jordan and others, "Muon: an optimizer for hidden layers in neural networks", 2024).
 const COEFFICIENTS: [f64; 3] = [3.4445, -4.7750, 2.0315];
 
-/// Divides the `rows` x `columns` matrix `x` by its Frobenius norm: its singular values are then at most one.
-pub fn normalize(x: &mut [f64]) {
-    let norm = x.iter().map(|x| x * x).sum::<f64>().sqrt();
+/// Divides the matrix `x` by its Frobenius norm: its singular values are then at most one. Zero stays zero.
+pub fn normalize<T: Real>(x: &mut [T]) {
+    let squares = x.iter().map(|&x| -> f64 { x.into() }).map(|x| x * x);
+    let norm = squares.sum::<f64>().sqrt();
     if norm > 0.0 {
-        x.iter_mut().for_each(|x| *x /= norm);
+        x.iter_mut().for_each(|x| *x = T::nearest((*x).into() / norm));
     }
 }
 
 /// One iteration, `X ← aX + (bA + cA²)X` with `A = XXᵀ`: every singular value σ becomes `aσ + bσ³ + cσ⁵`, and the
 /// singular vectors stay. `x` has no more `rows` than `columns` (transpose it otherwise: A is the smaller product).
 /// Five take normalised singular values above a few hundredths to between 0.65 and 1.25.
-pub fn newton_schulz_step(x: &[f64], rows: usize, columns: usize) -> Vec<f64> {
-    let [a, b, c] = COEFFICIENTS;
-    let mut transposed = vec![0.0; x.len()];
-    for (i, row) in x.chunks_exact(columns).enumerate() {
-        for (j, entry) in row.iter().enumerate() {
-            transposed[j * rows + i] = *entry;
-        }
+pub fn newton_schulz_step<T: Real>(x: &[T], rows: usize, columns: usize) -> Vec<T> {
+    let [a, b, c] = COEFFICIENTS.map(T::nearest);
+    let view = View::by_rows(x, rows, columns);
+    let first = gram(view);
+    // A is symmetric: its square is its Gram matrix.
+    let mut polynomial = gram(View::by_rows(&first, rows, rows));
+    for (square, first) in polynomial.iter_mut().zip(&first) {
+        *square = b * *first + c * *square;
     }
-    let gram = product(x, &transposed, rows, columns, rows);
-    let mut polynomial = product(&gram, &gram, rows, rows, rows);
-    for (square, gram) in polynomial.iter_mut().zip(&gram) {
-        *square = b * gram + c * *square;
-    }
-    let mut next = product(&polynomial, x, rows, rows, columns);
-    for (next, x) in next.iter_mut().zip(x) {
-        *next += a * x;
-    }
+    let mut next: Vec<T> = x.iter().map(|x| a * *x).collect();
+    matmul_add(View::by_rows(&polynomial, rows, rows), view, &mut next);
     next
-}
-
-/// `a b` for row-major `a` (`m` x `k`) and `b` (`k` x `n`).
-fn product(a: &[f64], b: &[f64], m: usize, k: usize, n: usize) -> Vec<f64> {
-    let mut c = vec![0.0; m * n];
-    for (a, c) in a.chunks_exact(k).zip(c.chunks_exact_mut(n)) {
-        for (a, b) in a.iter().zip(b.chunks_exact(n)) {
-            for (c, b) in c.iter_mut().zip(b) {
-                *c += a * b;
-            }
-        }
-    }
-    c
 }
 
 #[cfg(test)]
@@ -82,5 +66,17 @@ mod tests {
                 prop_assert!(*found > 0.65 && *found < 1.25, "{}", found);
             }
         }
+    }
+
+    #[test]
+    fn single_precision_follows_double() {
+        let mut x: Vec<f64> = (0..6 * 9).map(|i| f64::from(i * i % 17) - 8.0).collect();
+        normalize(&mut x);
+        let mut single: Vec<f32> = x.iter().map(|&x| x as f32).collect();
+        for _ in 0..5 {
+            x = newton_schulz_step(&x, 6, 9);
+            single = newton_schulz_step(&single, 6, 9);
+        }
+        assert!(x.iter().zip(&single).all(|(x, single)| (x - f64::from(*single)).abs() < 1e-4));
     }
 }

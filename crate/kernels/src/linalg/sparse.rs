@@ -26,6 +26,32 @@ impl Sparse {
         sparse
     }
 
+    /// The matrix with these entries as row, column, value, in any order; several at one place are added up.
+    ///
+    /// # Panics
+    /// If an entry lies outside.
+    pub fn of_entries(rows: usize, columns: usize, mut entries: Vec<(usize, usize, f64)>) -> Self {
+        assert!(entries.iter().all(|(i, j, _)| *i < rows && *j < columns), "entries of a {rows} x {columns} matrix");
+        entries.sort_by_key(|(i, j, _)| (*i, *j));
+        let mut sparse = Self { columns, starts: vec![0], at: Vec::new(), values: Vec::new() };
+        let mut entries = entries.into_iter().peekable();
+        for row in 0..rows {
+            let start = sparse.values.len();
+            while let Some((_, column, value)) = entries.next_if(|(i, _, _)| *i == row) {
+                let same = sparse.at[start..].last() == Some(&(column as u32));
+                match sparse.values.last_mut() {
+                    Some(last) if same => *last += value,
+                    _ => {
+                        sparse.at.push(column as u32);
+                        sparse.values.push(value);
+                    }
+                }
+            }
+            sparse.starts.push(sparse.values.len() as u32);
+        }
+        sparse
+    }
+
     /// Rows.
     pub fn rows(&self) -> usize {
         self.starts.len() - 1
@@ -45,6 +71,15 @@ impl Sparse {
     pub fn entries(&self) -> impl Iterator<Item = (usize, usize, f64)> + '_ {
         let row = |i: usize| self.starts[i] as usize..self.starts[i + 1] as usize;
         (0..self.rows()).flat_map(move |i| row(i).map(move |k| (i, self.at[k] as usize, self.values[k])))
+    }
+
+    /// `A x`, into `out`.
+    pub fn multiply(&self, x: &[f64], out: &mut [f64]) {
+        debug_assert_eq!((x.len(), out.len()), (self.columns, self.rows()));
+        for (out, ends) in out.iter_mut().zip(self.starts.windows(2)) {
+            let row = ends[0] as usize..ends[1] as usize;
+            *out = self.at[row.clone()].iter().zip(&self.values[row]).map(|(&j, &value)| value * x[j as usize]).sum();
+        }
     }
 
     /// Adds `A y` to `out` and `Aᵀ x` to `transposed`, in one pass.
@@ -87,6 +122,24 @@ mod tests {
                 prop_assert_eq!(*transposed, (0..rows).map(|i| kept(i, j) * x[i]).sum::<f64>());
             }
             prop_assert!(sparse.entries().all(|(i, j, v)| v == kept(i, j)));
+            let mut product = vec![f64::NAN; rows];
+            sparse.multiply(&y, &mut product);
+            prop_assert_eq!(product, out);
+        }
+
+        #[test]
+        fn entries_at_one_place_are_added_up(
+            (rows, columns) in (1_usize..6, 1_usize..6), list in prop::collection::vec((0_usize..36, -9_i32..9), 0..60),
+        ) {
+            let mut dense = vec![0.0; rows * columns];
+            let place = |(at, value): &(usize, i32)| (at % rows, at / rows % columns, f64::from(*value));
+            list.iter().map(place).for_each(|(i, j, value)| dense[i * columns + j] += value);
+            let sparse = Sparse::of_entries(rows, columns, list.iter().map(place).collect());
+            prop_assert_eq!(sparse.rows(), rows);
+            let places: Vec<_> = sparse.entries().map(|(i, j, _)| (i, j)).collect();
+            prop_assert!(places.is_sorted_by(|a, b| a < b));
+            sparse.entries().for_each(|(i, j, value)| dense[i * columns + j] -= value);
+            prop_assert!(dense.iter().all(|left| *left == 0.0));
         }
     }
 }
