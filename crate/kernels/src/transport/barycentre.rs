@@ -1,6 +1,7 @@
 //! Entropic barycentres of measures, on given points.
 
 use super::error::check_masses;
+use super::scalar::usable;
 use super::{Entropic, Error, Sinkhorn};
 use crate::math::{exp, log};
 
@@ -101,11 +102,6 @@ impl Barycentre {
         }
         Some(violation)
     }
-}
-
-/// Whether a sum has all its digits.
-fn usable(sum: f64) -> bool {
-    (1e-250..1e250).contains(&sum)
 }
 
 #[cfg(test)]

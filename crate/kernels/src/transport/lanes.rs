@@ -63,3 +63,31 @@ pub(super) fn add<T: Scalar, const R: usize>(rows: &[T], factors: &[T; R], out: 
         *out += sum;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        // Sums of small whole numbers are exact in any order.
+        #[test]
+        fn every_length_equals_the_definition(
+            x in prop::collection::vec(-50_i32..50, 0..90), y in prop::collection::vec(-50_i32..50, 90), a in -9_i32..9, b in -9_i32..9,
+        ) {
+            let n = x.len();
+            let products = x.iter().zip(&y).map(|(x, y)| x * y);
+            let (expected_sum, expected_dot): (i32, i32) = (x.iter().sum(), products.sum());
+            let double = |x: &[i32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+            let single = |x: &[i32]| x.iter().map(|&x| x as f32).collect::<Vec<_>>();
+            prop_assert_eq!(sum(&double(&x)), f64::from(expected_sum));
+            prop_assert_eq!(sum(&single(&x)), expected_sum as f32);
+            prop_assert_eq!(dot(&double(&x), &double(&y[..n])), f64::from(expected_dot));
+            prop_assert_eq!(dot(&single(&x), &single(&y[..n])), expected_dot as f32);
+            let mut out = vec![1.0_f32; n];
+            add(&single(&[&x[..], &y[..n]].concat()), &[a as f32, b as f32], &mut out);
+            let expected: Vec<i32> = x.iter().zip(&y).map(|(x, y)| 1 + a * x + b * y).collect();
+            prop_assert_eq!(out, single(&expected));
+        }
+    }
+}

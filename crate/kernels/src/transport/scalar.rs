@@ -57,3 +57,8 @@ impl Scalar for f32 {
         self.is_finite()
     }
 }
+
+/// Whether a sum of exponentials has all its digits, and its inverse too.
+pub(super) fn usable<T: Scalar>(sum: T) -> bool {
+    sum > T::TINY && sum < T::of(1.0) / T::TINY
+}

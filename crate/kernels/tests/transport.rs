@@ -1,0 +1,183 @@
+//! Against POT and SciPy, from stored vectors.
+
+use orrery_kernels::linalg::{DMatrix, DVector};
+use orrery_kernels::transport::{
+    Assignment, Barycentre, Entropic, Error, Exact, Gaussian, Scaling, Sinkhorn, line_cost, sliced_wasserstein,
+};
+use serde_json::Value;
+
+/// Where Sinkhorn's iteration has converged. Potentials over ε are as large as costs over ε, so that in the badly scaled
+/// cases rounding leaves about $10^4\cdot10^{-16}$.
+const CONVERGED: f64 = 1e-11;
+
+fn vectors() -> Value {
+    serde_json::from_str(include_str!("../../../tests/reference/transport.json")).expect("stored vectors")
+}
+
+fn cases<'a>(vectors: &'a Value, name: &str) -> &'a [Value] {
+    vectors[name].as_array().expect("cases")
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().expect("a list").iter().map(number).collect()
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().expect("a number")
+}
+
+fn furthest(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+/// All rows of the plan.
+fn plan(problem: &Entropic, u: &[f64], v: &[f64]) -> Vec<f64> {
+    let mut row = vec![0.0; v.len()];
+    let mut plan = Vec::new();
+    for (i, &u) in u.iter().enumerate() {
+        problem.plan_row(i, u, v, &mut row);
+        plan.extend_from_slice(&row);
+    }
+    plan
+}
+
+fn log_form(problem: &Entropic) -> Sinkhorn {
+    let mut sinkhorn = Sinkhorn::new(problem);
+    let mut calm = 0;
+    // Small changes for a hundred iterations on end: one alone may be slow progress.
+    while calm < 100 {
+        let violation = sinkhorn.advance(problem, usize::MAX).expect("a whole iteration");
+        calm = if violation < CONVERGED { calm + 1 } else { 0 };
+        assert!(sinkhorn.iterations() < 1_000_000, "{violation}");
+    }
+    sinkhorn
+}
+
+fn scaling_form(problem: &Entropic) -> Result<Scaling, Error> {
+    let mut scaling = Scaling::new(problem);
+    while scaling.advance(problem, usize::MAX)?.is_none_or(|violation| violation > 1e-14)
+        && scaling.iterations() < 20_000
+    {}
+    Ok(scaling)
+}
+
+/// The log form finds the plan; so does the scaling form, or says that it cannot.
+fn agrees(problem: &Entropic, case: &Value) {
+    let (name, expected) = (&case["name"], numbers(&case["plan"]));
+    let sinkhorn = log_form(problem);
+    let off = furthest(&plan(problem, &sinkhorn.u, &sinkhorn.v), &expected);
+    assert!(off < 1e-9, "{name}, log domain: {off:e}");
+    match scaling_form(problem) {
+        Ok(scaling) => {
+            assert_ne!(name, "badly scaled");
+            let (u, v) = scaling.potentials();
+            let off = furthest(&plan(problem, &u, &v), &expected);
+            assert!(off < 1e-9, "{name}, scaling form: {off:e}");
+        }
+        Err(error) => {
+            assert_eq!(name, "badly scaled");
+            assert!(error.to_string().contains("use the log domain"));
+        }
+    }
+}
+
+#[test]
+fn balanced_plans_are_pot_s() {
+    for case in cases(&vectors(), "balanced") {
+        let (cost, eta) = (numbers(&case["cost"]), number(&case["eta"]));
+        agrees(&Entropic::new(&cost, eta, numbers(&case["a"]), numbers(&case["b"])).expect("a problem"), case);
+    }
+}
+
+#[test]
+fn unbalanced_plans_are_pot_s() {
+    for case in cases(&vectors(), "unbalanced") {
+        let strength = [0, 1].map(|k| case["strength"][k].as_f64().unwrap_or(f64::INFINITY));
+        let (cost, eta) = (numbers(&case["cost"]), number(&case["eta"]));
+        let problem = Entropic::unbalanced(&cost, eta, numbers(&case["a"]), numbers(&case["b"]), strength);
+        agrees(&problem.expect("a problem"), case);
+    }
+}
+
+#[test]
+fn exact_plans_are_pot_s() {
+    for case in cases(&vectors(), "exact") {
+        let (cost, a, b) = (numbers(&case["cost"]), numbers(&case["a"]), numbers(&case["b"]));
+        let mut exact = Exact::new(&cost, &a, &b).expect("a problem");
+        while !exact.advance(1) {}
+        let mut plan = vec![0.0; cost.len()];
+        exact.plan().into_iter().for_each(|(i, j, mass)| plan[i * b.len() + j] = mass);
+        let off = furthest(&plan, &numbers(&case["plan"]));
+        assert!(off < 1e-12, "{}: {off:e}", case["name"]);
+        assert!((exact.cost() - number(&case["value"])).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn assignments_are_scipy_s() {
+    for case in cases(&vectors(), "assignment") {
+        let n = case["n"].as_u64().expect("columns") as usize;
+        let mut assignment = Assignment::new(&numbers(&case["cost"]), n).expect("a problem");
+        while !assignment.advance(1) {}
+        let columns: Vec<f64> = assignment.columns().iter().map(|&j| j as f64).collect();
+        assert_eq!(columns, numbers(&case["columns"]));
+    }
+}
+
+#[test]
+fn distances_on_lines_and_slices_are_pot_s() {
+    let vectors = vectors();
+    for case in cases(&vectors, "line") {
+        let [x, y, a, b] = ["x", "y", "a", "b"].map(|name| numbers(&case[name]));
+        let cost = line_cost(&x, &a, &y, &b, number(&case["p"])).expect("a problem");
+        assert!((cost - number(&case["value"])).abs() < 1e-12 * (1.0 + cost));
+    }
+    for case in cases(&vectors, "sliced") {
+        let [x, y, a, b, directions] = ["x", "y", "a", "b", "directions"].map(|name| numbers(&case[name]));
+        let dimension = case["dimension"].as_u64().expect("a dimension") as usize;
+        let distance = sliced_wasserstein([&x, &a], [&y, &b], &directions, dimension, number(&case["p"]));
+        assert!((distance.expect("a problem") - number(&case["value"])).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn barycentres_are_pot_s() {
+    let vectors = vectors();
+    let square = numbers(&vectors["square"]);
+    for case in cases(&vectors, "barycentre") {
+        let (measures, weights) = (numbers(&case["measures"]), numbers(&case["weights"]));
+        let points = measures.len() / weights.len();
+        let measures: Vec<(&[f64], &[f64])> = measures.chunks_exact(points).map(|b| (&square[..], b)).collect();
+        let mut barycentre = Barycentre::new(&measures, &weights, points, number(&case["eta"])).expect("a problem");
+        let mut calm = 0;
+        while calm < 100 {
+            if let Some(violation) = barycentre.advance() {
+                calm = if violation < CONVERGED { calm + 1 } else { 0 };
+                assert!(barycentre.iterations() < 1_000_000, "{violation}");
+            }
+        }
+        let off = furthest(barycentre.masses(), &numbers(&case["masses"]));
+        assert!(off < 1e-9, "{}: {off:e}", case["name"]);
+    }
+}
+
+#[test]
+fn gaussians_are_pot_s() {
+    for case in cases(&vectors(), "gaussian") {
+        let d = case["dimension"].as_u64().expect("a dimension") as usize;
+        let (means, covariances) = (numbers(&case["means"]), numbers(&case["covariances"]));
+        let matrix = |entries: &[f64]| DMatrix::from_row_slice(d, d, entries);
+        let parts = means.chunks_exact(d).zip(covariances.chunks_exact(d * d));
+        let gaussian = |(m, s): (&[f64], &[f64])| Gaussian::new(DVector::from_column_slice(m), matrix(s));
+        let measures: Vec<Gaussian> = parts.map(|part| gaussian(part).expect("a measure")).collect();
+        let (a, b) = (&measures[0], &measures[1]);
+        assert!((a.distance_squared(b).sqrt() - number(&case["distance"])).abs() < 1e-9);
+        assert!((a.map(b) - matrix(&numbers(&case["map"]))).amax() < 1e-9);
+        let barycentre =
+            Gaussian::barycentre(&measures, &numbers(&case["weights"]), 1e-15, 10_000).expect("a barycentre");
+        assert!((barycentre.mean() - DVector::from_vec(numbers(&case["mean"]))).amax() < 1e-9);
+        let off = (barycentre.covariance() - matrix(&numbers(&case["covariance"]))).amax();
+        assert!(off < 1e-9, "{off:e}");
+    }
+}
