@@ -126,6 +126,25 @@ impl Unary {
             Self::Sign => 0.0,
         }
     }
+
+    /// The second derivative at `a`, zero at the kinks.
+    pub(super) fn curvature(self, a: f64) -> f64 {
+        match self {
+            Self::Negate | Self::Abs | Self::Sign => 0.0,
+            Self::Sin => -sin(a),
+            Self::Cos => -cos(a),
+            Self::Tan => 2.0 * tan(a) / (cos(a) * cos(a)),
+            Self::Asin => a / powi((1.0 - a * a).sqrt(), 3),
+            Self::Acos => -a / powi((1.0 - a * a).sqrt(), 3),
+            Self::Atan => -2.0 * a / powi(1.0 + a * a, 2),
+            Self::Sinh => sinh(a),
+            Self::Cosh => cosh(a),
+            Self::Tanh => -2.0 * tanh(a) * (1.0 - tanh(a) * tanh(a)),
+            Self::Exp => exp(a),
+            Self::Log => -1.0 / (a * a),
+            Self::Sqrt => -0.25 / (a * a.sqrt()),
+        }
+    }
 }
 
 impl Binary {
@@ -214,6 +233,27 @@ impl Binary {
             Self::Atan2 => {
                 let square = a * a + b * b;
                 (b / square, -a / square)
+            }
+        }
+    }
+
+    /// The second derivatives: twice by `a`, by `a` and `b`, twice by `b`.
+    pub(super) fn curvatures(self, a: f64, b: f64) -> (f64, f64, f64) {
+        match self {
+            Self::Add | Self::Subtract | Self::Min | Self::Max => (0.0, 0.0, 0.0),
+            Self::Multiply => (0.0, 1.0, 0.0),
+            Self::Divide => (0.0, -1.0 / (b * b), 2.0 * a / powi(b, 3)),
+            Self::Power => {
+                let by_base = if b == 0.0 || b == 1.0 { 0.0 } else { b * (b - 1.0) * power(a, b - 2.0) };
+                let vanishes = |order: f64| a == 0.0 && b > order;
+                let mixed = if vanishes(1.0) { 0.0 } else { power(a, b - 1.0) * (1.0 + b * log(a)) };
+                let by_exponent = if vanishes(0.0) { 0.0 } else { power(a, b) * log(a) * log(a) };
+                (by_base, mixed, by_exponent)
+            }
+            Self::Atan2 => {
+                let square = a * a + b * b;
+                let (mixed, own) = ((a * a - b * b) / (square * square), 2.0 * a * b / (square * square));
+                (-own, mixed, own)
             }
         }
     }

@@ -6,6 +6,7 @@
 //! let f = Expression::parse("x^2 + 3 sin(x y)", &["x", "y"])?;
 //! assert_eq!(f.eval(&[2.0, 0.0]), 4.0);
 //! assert_eq!(f.gradient(&[2.0, 0.0]), (4.0, vec![4.0, 6.0]));
+//! assert_eq!(f.hessian(&[2.0, 0.0]), [2.0, 3.0, 3.0, 0.0]);
 //! let wrong = Expression::parse("x + * y", &["x", "y"]).unwrap_err();
 //! assert_eq!(wrong.at, 4);
 //! # Ok::<(), orrery_kernels::expression::ParseError>(())
@@ -127,6 +128,56 @@ impl Expression {
     pub fn gradient(&self, x: &[f64]) -> (f64, Vec<f64>) {
         let gradient = (0..self.variables.len()).map(|index| self.derivative(x, index).1).collect();
         (self.eval(x), gradient)
+    }
+
+    /// The value, the derivatives by the variables at `i` and at `j`, and the second derivative by both, exact.
+    pub fn second_derivative(&self, x: &[f64], i: usize, j: usize) -> [f64; 4] {
+        // As in `derivative`: what does not depend on a variable says nothing about it.
+        let chain = |slope: f64, d: f64| if d == 0.0 { 0.0 } else { slope * d };
+        let (mut stack, mut top) = ([[0.0; 4]; DEPTH + 2], 0);
+        for op in &self.code {
+            match *op {
+                Op::Number(number) => {
+                    stack[top] = [number, 0.0, 0.0, 0.0];
+                    top += 1;
+                }
+                Op::Variable(variable) => {
+                    let by = |index| if variable == index { 1.0 } else { 0.0 };
+                    stack[top] = [x.get(variable).copied().unwrap_or(f64::NAN), by(i), by(j), 0.0];
+                    top += 1;
+                }
+                Op::Unary(f) => {
+                    let [a, ai, aj, aij] = stack[top - 1];
+                    let (slope, curvature) = (f.slope(a), f.curvature(a));
+                    let second = chain(slope, aij) + chain(curvature, ai * aj);
+                    stack[top - 1] = [f.value(a), chain(slope, ai), chain(slope, aj), second];
+                }
+                Op::Binary(f) => {
+                    top -= 1;
+                    let ([a, ai, aj, aij], [b, bi, bj, bij]) = (stack[top - 1], stack[top]);
+                    let ((by_a, by_b), (aa, ab, bb)) = (f.slopes(a, b), f.curvatures(a, b));
+                    let first = |da, db| chain(by_a, da) + chain(by_b, db);
+                    let mixed = chain(ab, ai * bj + aj * bi);
+                    let second = first(aij, bij) + chain(aa, ai * aj) + mixed + chain(bb, bi * bj);
+                    stack[top - 1] = [f.value(a, b), first(ai, bi), first(aj, bj), second];
+                }
+            }
+        }
+        stack[0]
+    }
+
+    /// The matrix of second derivatives, n x n for n variables, by rows.
+    pub fn hessian(&self, x: &[f64]) -> Vec<f64> {
+        let n = self.variables.len();
+        let mut hessian = vec![0.0; n * n];
+        for i in 0..n {
+            for j in i..n {
+                let [.., second] = self.second_derivative(x, i, j);
+                hessian[i * n + j] = second;
+                hessian[j * n + i] = second;
+            }
+        }
+        hessian
     }
 
     /// Whether the variable at `index` occurs.
@@ -274,6 +325,31 @@ mod tests {
         assert_eq!(parse("x^0").gradient(&[0.0, 0.0]), (1.0, vec![0.0, 0.0]));
     }
 
+    #[test]
+    fn second_derivatives_known_by_hand() {
+        let (x, y) = (0.7_f64, 1.3_f64);
+        let (r, l) = (x * x + y * y, log(x));
+        for (text, xx, xy, yy) in [
+            ("x^2 y", 2.0 * y, 2.0 * x, 0.0),
+            ("x / y", 0.0, -1.0 / (y * y), 2.0 * x / (y * y * y)),
+            ("exp(x y)", y * y * exp(x * y), (1.0 + x * y) * exp(x * y), x * x * exp(x * y)),
+            ("x^y", y * (y - 1.0) * pow(x, y - 2.0), pow(x, y - 1.0) * (1.0 + y * l), pow(x, y) * l * l),
+            ("atan2(y, x)", 2.0 * x * y / (r * r), (y * y - x * x) / (r * r), -2.0 * x * y / (r * r)),
+            ("max(x, y)^2 + abs(x) + sign(y)", 0.0, 0.0, 2.0),
+            ("100 (y - x^2)^2 + (1 - x)^2", 1200.0 * x * x - 400.0 * y + 2.0, -400.0 * x, 200.0),
+            ("sqrt(x) + asin(x)", -0.25 * pow(x, -1.5) + x * pow(1.0 - x * x, -1.5), 0.0, 0.0),
+            ("tan(x) + acos(x)", 2.0 * sin(x) / pow(cos(x), 3.0) - x * pow(1.0 - x * x, -1.5), 0.0, 0.0),
+        ] {
+            let hessian = parse(text).hessian(&[x, y]);
+            for (mine, known) in hessian.iter().zip([xx, xy, xy, yy]) {
+                assert!((mine - known).abs() < 1e-12 * known.abs().max(1.0), "{text}: {hessian:?}");
+            }
+        }
+        // At the corner of the domain: nothing is multiplied by what does not exist.
+        assert_eq!(parse("x^2 + sqrt(0 y)").hessian(&[0.0, 0.0]), [2.0, 0.0, 0.0, 0.0]);
+        assert_eq!(parse("x^1 + x^0").hessian(&[0.0, 0.0]), [0.0; 4]);
+    }
+
     /// Formulas by growth: smooth on the box from which the tests draw.
     fn formulas() -> impl Strategy<Value = String> {
         let leaf = prop_oneof![
@@ -315,6 +391,33 @@ mod tests {
         }
 
         #[test]
+        fn the_hessian_is_the_limit_of_differences_of_gradients(
+            text in formulas(), x in -1.0_f64..1.0, y in -1.0_f64..1.0,
+        ) {
+            let f = parse(&text);
+            let (value, gradient) = f.gradient(&[x, y]);
+            let hessian = f.hessian(&[x, y]);
+            prop_assume!(value.abs() < 1e3 && gradient.iter().chain(&hessian).all(|d| d.abs() < 1e3));
+            for i in 0..2 {
+                for j in 0..2 {
+                    let [same, by_i, by_j, _] = f.second_derivative(&[x, y], i, j);
+                    prop_assert_eq!([same.to_bits(), by_i.to_bits(), by_j.to_bits()],
+                        [value.to_bits(), gradient[i].to_bits(), gradient[j].to_bits()]);
+                    let at = |h: f64| {
+                        let moved = [if j == 0 { x + h } else { x }, if j == 1 { y + h } else { y }];
+                        f.gradient(&moved).1[i]
+                    };
+                    let h = 1e-5;
+                    let near = (at(h) - at(-h)) / (2.0 * h);
+                    let wide = (at(2.0 * h) - at(-2.0 * h)) / (4.0 * h);
+                    let trust = (near - wide).abs() + 1e-9 * (1.0 + gradient[i].abs() + value.abs()) / (1e-2 + h);
+                    let second = hessian[2 * i + j];
+                    prop_assert!((near - second).abs() <= trust, "{} by {} {}: {} and {}", text, i, j, near, second);
+                }
+            }
+        }
+
+        #[test]
         fn what_is_written_reads_back_the_same(text in formulas(), x in -3.0_f64..3.0, y in -3.0_f64..3.0) {
             let f = parse(&text);
             let again = parse(&f.to_string());
@@ -325,7 +428,7 @@ mod tests {
         #[test]
         fn garbage_is_an_error_or_a_formula(text in "[xyz0-9.eπ²+\\-*/^(),=|! sincoamxlgp]{0,80}") {
             match Expression::parse(&text, &["x", "y"]) {
-                Ok(f) => { f.gradient(&[0.3, -0.4]); }
+                Ok(f) => { f.gradient(&[0.3, -0.4]); f.hessian(&[0.3, -0.4]); }
                 Err(error) => prop_assert!(error.at <= text.chars().count()),
             }
         }

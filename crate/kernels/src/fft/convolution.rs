@@ -19,6 +19,17 @@ pub fn convolve<T: Float>(a: &[T], b: &[T]) -> Vec<T> {
     samples
 }
 
+/// The correlation `Σ_i a_{i+j} b_i`, `j = 0 .. a.len()`: the adjoint of causal convolution. Where `y` is as much of the
+/// convolution of `k` and `u` as `k` is long, the gradient in `k` of a function of `y` is the correlation of its gradient
+/// in `y` with `u`.
+pub fn correlate<T: Float>(a: &[T], b: &[T]) -> Vec<T> {
+    let reversed: Vec<T> = b.iter().rev().copied().collect();
+    let mut both = convolve(a, &reversed);
+    both.drain(..b.len().saturating_sub(1).min(both.len()));
+    both.resize(a.len(), T::default());
+    both
+}
+
 /// The circular convolution `Σ_i a_i b_{(j−i) mod n}` of two signals of `n` samples.
 ///
 /// # Panics
@@ -64,6 +75,13 @@ mod tests {
         }
 
         #[test]
+        fn correlation_is_the_adjoint_of_convolution(k in signal(), u in signal(), seed in 0.0_f64..6.0) {
+            let g: Vec<f64> = (0..k.len()).map(|j| crate::math::sin(seed + (j * j) as f64)).collect();
+            let inner = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+            prop_assert!((inner(&convolve(&k, &u), &g) - inner(&k, &correlate(&g, &u))).abs() < 1e-11);
+        }
+
+        #[test]
         fn samples_have_their_spectrum_and_a_spectrum_its_samples(x in signal()) {
             let (mut fft, n) = (RealFft::new(x.len()), x.len());
             let spectrum = fft.spectrum(&x);
@@ -82,6 +100,8 @@ mod tests {
     #[test]
     fn nothing_convolves_to_nothing() {
         assert_eq!(convolve::<f64>(&[], &[1.0]), []);
+        assert_eq!(correlate::<f64>(&[], &[1.0, 2.0]), []);
+        assert_eq!(correlate::<f64>(&[1.0], &[]), [0.0]);
         assert_eq!(convolve_circular::<f64>(&[], &[]), []);
     }
 }

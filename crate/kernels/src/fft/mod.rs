@@ -8,7 +8,7 @@ mod roots;
 mod stockham;
 
 pub use complex::Fft;
-pub use convolution::{convolve, convolve_circular};
+pub use convolution::{convolve, convolve_circular, correlate};
 pub use hadamard::walsh_hadamard;
 pub use real::{RealFft, Spectrum};
 pub use roots::Roots;

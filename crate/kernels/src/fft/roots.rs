@@ -2,6 +2,8 @@
 
 use crate::linalg::Complex;
 use crate::math::{PI, sincos};
+use std::cmp::Ordering;
+use std::f64::consts::FRAC_1_SQRT_2;
 
 /// The `n`-th roots of unity `e^{2πik/n}`, in the order of `k`, to within rounding and with their symmetries exact.
 #[derive(Clone, Debug)]
@@ -38,11 +40,13 @@ impl Roots {
 fn root(k: usize, n: usize) -> Complex<f64> {
     let (quarters, rest) = (4 * k / n, 4 * k % n);
     let angle = |part: usize| 0.5 * PI * part as f64 / n as f64;
-    let (sin, cos) = if 2 * rest <= n {
-        sincos(angle(rest))
-    } else {
-        let (sin, cos) = sincos(angle(n - rest));
-        (cos, sin)
+    let (sin, cos) = match (2 * rest).cmp(&n) {
+        Ordering::Less => sincos(angle(rest)),
+        Ordering::Equal => (FRAC_1_SQRT_2, FRAC_1_SQRT_2),
+        Ordering::Greater => {
+            let (sin, cos) = sincos(angle(n - rest));
+            (cos, sin)
+        }
     };
     match quarters {
         0 => Complex::new(cos, sin),

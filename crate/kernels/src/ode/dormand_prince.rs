@@ -21,6 +21,26 @@ const A: [[f64; 6]; 7] = [
 const E: [f64; 7] =
     [71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253.0 / 339200.0, 22.0 / 525.0, -1.0 / 40.0];
 
+/// Within a step: the quartic correction of each weight at its beginning, and its slope.
+const F: [f64; 7] = [
+    -5.0 * 2558722523.0 / 11282082432.0,
+    0.0,
+    100.0 * 882725551.0 / 32700410799.0,
+    -25.0 * 443332067.0 / 1880347072.0,
+    32805.0 * 23143187.0 / 199316789632.0,
+    -55.0 * 29972135.0 / 822651844.0,
+    10.0 * 7414447.0 / 29380423.0,
+];
+const G: [f64; 7] = [
+    5.0 * 31403016.0 / 11282082432.0,
+    0.0,
+    -100.0 * 15701508.0 / 32700410799.0,
+    25.0 * 31403016.0 / 1880347072.0,
+    -32805.0 * 3489224.0 / 199316789632.0,
+    55.0 * 7076736.0 / 822651844.0,
+    -10.0 * 829305.0 / 29380423.0,
+];
+
 /// No step, however small, meets the tolerance: the slope is not finite, or leaps too high.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stuck;
@@ -37,6 +57,8 @@ pub struct DormandPrince {
     stage: Vec<f64>,
     /// Whether `slopes[0]` belongs to `(t, y)`: the last stage of a step is the first of the next.
     known: bool,
+    /// The length of the step that led here; `stage` and `slopes` are still those of that step.
+    taken: f64,
 }
 
 impl DormandPrince {
@@ -45,7 +67,7 @@ impl DormandPrince {
     pub fn new(t: f64, y: Vec<f64>, h: f64, relative: f64, absolute: f64) -> Self {
         let zeros = || vec![0.0; y.len()];
         let slopes = std::array::from_fn(|_| zeros());
-        Self { t, stage: zeros(), y, h, relative, absolute, slopes, known: false }
+        Self { t, stage: zeros(), y, h, relative, absolute, slopes, known: false, taken: 0.0 }
     }
 
     /// The time reached.
@@ -73,6 +95,7 @@ impl DormandPrince {
         loop {
             let last = self.t + self.h >= end;
             let h = if last { end - self.t } else { self.h };
+            self.taken = 0.0;
             if h <= 1e-15 * self.t.abs().max(1e-15) {
                 return Err(Stuck);
             }
@@ -101,9 +124,33 @@ impl DormandPrince {
                 self.slopes.swap(0, 6);
                 // A step cut short by the end says little about how long the next may be.
                 self.h = if last { self.h.max(h * factor) } else { h * factor };
+                self.taken = h;
                 return Ok(h);
             }
             self.h = h * if error.is_finite() { factor.min(1.0) } else { 0.2 };
+        }
+    }
+
+    /// Writes into `y` the solution at a time within the step just taken, to order 4: a picture at even times, or the
+    /// search for an event, needs no shorter steps. Before the first step, and after one that was [`Stuck`], it is
+    /// [`y()`](Self::y) at every time. (Hairer, Nørsett & Wanner, equation II.6.12 with the coefficients of DOPRI5.)
+    pub fn within(&self, t: f64, y: &mut [f64]) {
+        y.copy_from_slice(&self.y);
+        if self.taken == 0.0 {
+            return;
+        }
+        let x = (t - (self.t - self.taken)) / self.taken;
+        // Hermite's cubic carries the weights of order 5; a quartic that is flat at both ends corrects them.
+        let (cubic, quartic) = (x * x * (3.0 - 2.0 * x), x * x * (x - 1.0) * (x - 1.0));
+        let weight = |stage: usize| A[6].get(stage).map_or(0.0, |b| cubic * b) + quartic * (F[stage] + x * G[stage]);
+        let mut weights: [f64; 7] = std::array::from_fn(weight);
+        weights[0] += x * (x - 1.0) * (x - 1.0);
+        weights[6] += x * x * (x - 1.0);
+        // The slope at the end of the step has become the first of the next, and changed places with its first.
+        weights.swap(0, 6);
+        for (i, y) in y.iter_mut().enumerate() {
+            let slope: f64 = self.slopes.iter().zip(weights).map(|(slope, weight)| weight * slope[i]).sum();
+            *y = self.stage[i] + self.taken * slope;
         }
     }
 }
@@ -147,6 +194,30 @@ mod tests {
         };
         let ratio = error(0.2) / error(0.1);
         assert!(ratio > 50.0 && ratio < 85.0, "2^6 = 64, but {ratio}");
+    }
+
+    #[test]
+    fn the_solution_within_a_step_is_of_order_four() {
+        // The same problem: between the ends the error is O(h^5); at the ends it is the solution itself.
+        let error = |h: f64| {
+            let mut solution = DormandPrince::new(0.0, vec![1.0], h, 1.0, 1.0);
+            let before = solution.clone();
+            let mut y = [0.0];
+            before.within(0.3, &mut y);
+            assert_eq!(y, [1.0]);
+            solution.step(|t, y, slope| slope[0] = y[0] * cos(t), h).expect("a smooth problem");
+            solution.within(0.0, &mut y);
+            assert_eq!(y, [1.0]);
+            solution.within(h, &mut y);
+            assert!((y[0] - solution.y()[0]).abs() < 1e-15);
+            let share = |k: i32| h * f64::from(k) / 20.0;
+            (1..20).fold(0.0, |worst: f64, k| {
+                solution.within(share(k), &mut y);
+                worst.max((y[0] - exp(sin(share(k)))).abs())
+            })
+        };
+        let ratio = error(0.2) / error(0.1);
+        assert!(ratio > 25.0 && ratio < 45.0, "2^5 = 32, but {ratio}");
     }
 
     #[test]

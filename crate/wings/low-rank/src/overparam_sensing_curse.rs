@@ -32,6 +32,7 @@ use orrery_core::figure::Ink;
 use orrery_core::prelude::*;
 use orrery_kernels::linalg::{DMatrix, LineFit, product};
 use orrery_kernels::math::log;
+use orrery_kernels::random::{normal_matrix, normals, orthonormal};
 use std::rc::Rc;
 
 const CARD: Card = Card {
@@ -154,7 +155,7 @@ impl Problem {
     fn new(settings: &Settings, rng: &mut Rng) -> Self {
         let n = if settings.measurement == Measurement::Gaussian { 16 } else { 100 };
         let r = settings.true_rank;
-        let vectors = gaussian(n, r, 1.0, rng).qr().q();
+        let vectors = orthonormal(n, r, rng);
         let eigenvalue = |i: usize| if r == 1 { 1.0 } else { 1.0 - 0.3 * i as f64 / (r - 1) as f64 };
         let scaled = DMatrix::from_fn(n, r, |row, i| vectors[(row, i)] * eigenvalue(i));
         let target = &scaled * vectors.transpose();
@@ -163,16 +164,12 @@ impl Problem {
     }
 }
 
-fn gaussian(rows: usize, columns: usize, deviation: f64, rng: &mut Rng) -> DMatrix<f64> {
-    DMatrix::from_fn(rows, columns, |_, _| deviation * rng.sample::<f64, _>(StandardNormal))
-}
-
 /// `Σ a_i a_iᵀ` of `m` Gaussian vectors with entries of variance `1/m`, so that it is the identity on average.
 fn gram(size: usize, m: usize, rng: &mut Rng) -> Vec<f64> {
     let deviation = 1.0 / (m as f64).sqrt();
     let mut gram = vec![0.0; size * size];
     for _ in 0..m {
-        let a: Vec<f64> = (0..size).map(|_| deviation * rng.sample::<f64, _>(StandardNormal)).collect();
+        let a: Vec<f64> = normals(size, rng).iter().map(|x| deviation * x).collect();
         for (row, &factor) in a.iter().enumerate() {
             // The upper triangle; the lower one is its mirror.
             for (g, a) in gram[row * size + row..(row + 1) * size].iter_mut().zip(&a[row..]) {
@@ -430,9 +427,9 @@ impl Exhibit for OverparamSensingCurse {
         let problem = Problem::new(settings, rng);
         let (n, k, r) = (problem.n, settings.parameter_rank, settings.true_rank);
         let deviation = 1.0 / (n as f64).sqrt();
-        let x = gaussian(n, k.max(r), deviation, rng);
-        let f = gaussian(n, k, deviation, rng);
-        let g = gaussian(n, k, deviation, rng);
+        let x = normal_matrix(n, k.max(r), rng) * deviation;
+        let f = normal_matrix(n, k, rng) * deviation;
+        let g = normal_matrix(n, k, rng) * deviation;
         let columns = |count: usize| x.columns(0, count).into_owned();
         let alpha = settings.alpha;
         let runs = vec![
@@ -718,7 +715,7 @@ mod tests {
         let again = &mut rng.clone();
         let gram = gram(size, m, rng);
         let measurements = DMatrix::from_fn(size, m, |_, _| again.sample::<f64, _>(StandardNormal) / (m as f64).sqrt());
-        let errors = gaussian(size, LANES, 1.0, again);
+        let errors = normal_matrix(size, LANES, again);
         let lanes: Vec<[f64; LANES]> = errors.row_iter().map(|row| std::array::from_fn(|lane| row[lane])).collect();
         let expected = &measurements * (measurements.transpose() * &errors);
         for (row, field) in apply_gram(&gram, &lanes).iter().enumerate() {
@@ -731,7 +728,7 @@ mod tests {
     #[test]
     fn rebalancing_keeps_the_product_and_sets_the_imbalance() {
         let rng = &mut Rng::seed_from_u64(5);
-        let (f, g) = (gaussian(16, 4, 0.3, rng), gaussian(16, 4, 0.3, rng));
+        let (f, g) = (normal_matrix(16, 4, rng) * 0.3, normal_matrix(16, 4, rng) * 0.3);
         let mut run = Descent::new(Form::Rebalanced, 0.7, &f, &g);
         let before = run.product();
         run.rebalance(1.3);
@@ -744,7 +741,7 @@ mod tests {
     fn a_step_follows_the_gradient() {
         let rng = &mut Rng::seed_from_u64(9);
         let problem = Problem::new(&settings(), rng);
-        let (f, g) = (gaussian(16, 4, 0.3, rng), gaussian(16, 4, 0.3, rng));
+        let (f, g) = (normal_matrix(16, 4, rng) * 0.3, normal_matrix(16, 4, rng) * 0.3);
         let field = |run: &Descent| {
             let error = run.product() - &problem.target;
             let lanes: Vec<[f64; LANES]> = error.iter().map(|e| [*e, 0.0, 0.0, 0.0]).collect();
@@ -773,7 +770,7 @@ mod tests {
         let rng = &mut Rng::seed_from_u64(11);
         let settings = Settings { measurement: Measurement::Population, ..settings() };
         let problem = Problem::new(&settings, rng);
-        let (f, g) = (gaussian(100, 3, 0.1, rng), gaussian(100, 3, 0.1, rng));
+        let (f, g) = (normal_matrix(100, 3, rng) * 0.1, normal_matrix(100, 3, rng) * 0.1);
         for form in [Form::Symmetric, Form::Asymmetric] {
             let (mut implicit, mut formed) = (Descent::new(form, 1.0, &f, &g), Descent::new(form, 1.0, &f, &g));
             implicit.descend_population(0.1, &problem);

@@ -33,6 +33,7 @@ use orrery_core::prelude::*;
 use orrery_kernels::expression::Expression;
 use orrery_kernels::math::{PI, cos, exp, log1p, sin};
 use orrery_kernels::ode::DormandPrince;
+use orrery_kernels::random::normals;
 use std::rc::Rc;
 
 const CARD: Card = Card {
@@ -274,11 +275,11 @@ impl Logistic {
     /// Gaussian examples, labelled by a true weight vector whose first two entries are large and small, with a tenth
     /// of the labels wrong.
     fn new(rng: &mut Rng) -> Self {
-        let mut truth: Vec<f64> = (0..WEIGHTS).map(|_| rng.sample(StandardNormal)).collect();
+        let mut truth = normals(WEIGHTS, rng);
         truth[..2].copy_from_slice(&[4.0, -0.5]);
         let mut by_example = Vec::with_capacity(EXAMPLES * WEIGHTS);
         for _ in 0..EXAMPLES {
-            let features: Vec<f64> = (0..WEIGHTS).map(|_| rng.sample(StandardNormal)).collect();
+            let features = normals(WEIGHTS, rng);
             let wrong = rng.random::<f64>() < 0.1;
             let label = if wrong { -1.0 } else { 1.0 } * sign(dot(&features, &truth));
             by_example.extend(features.iter().map(|feature| label * feature));

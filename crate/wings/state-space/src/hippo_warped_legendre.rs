@@ -24,9 +24,11 @@
 
 use orrery_core::figure::{Ink, Symbol};
 use orrery_core::prelude::*;
+use orrery_kernels::data::steps;
 use orrery_kernels::legendre::orthonormal_legendre;
 use orrery_kernels::linalg::{DMatrix, DVector, expm};
 use orrery_kernels::math::{PI, TAU, cos, exp, log10, pow};
+use orrery_kernels::random::{normal_matrix, normals};
 use orrery_kernels::ssm::{BlockScan, MinNorm, Rule, System, discretise, fourier, fout, legs, legt};
 use std::rc::Rc;
 
@@ -203,26 +205,18 @@ impl Family {
     }
 }
 
-fn gaussian(n: usize, rng: &mut Rng) -> DMatrix<f64> {
-    DMatrix::from_fn(n, n, |_, _| rng.sample(StandardNormal))
-}
-
 /// Gaussian entries of variance 1/N, shifted along the diagonal so that the slowest mode decays like `e^{−t/2}`.
 fn random_stable(n: usize, rng: &mut Rng) -> System {
-    let a = gaussian(n, rng) / (n as f64).sqrt();
+    let a = normal_matrix(n, n, rng) / (n as f64).sqrt();
     let abscissa = a.complex_eigenvalues().iter().map(|eigenvalue| eigenvalue.re).fold(f64::NEG_INFINITY, f64::max);
-    System { a: a - DMatrix::identity(n, n) * (abscissa + 0.5), b: random_input(n, rng) }
+    System { a: a - DMatrix::identity(n, n) * (abscissa + 0.5), b: DVector::from_vec(normals(n, rng)) }
 }
 
 /// `S − I/2` with `S` skew: every mode decays like `e^{−t/2}`, at frequencies up to about `1.5 √N`.
 fn random_skew(n: usize, rng: &mut Rng) -> System {
-    let g = gaussian(n, rng);
+    let g = normal_matrix(n, n, rng);
     let skew = (&g - g.transpose()) * (0.75 / 2.0_f64.sqrt());
-    System { a: skew - DMatrix::identity(n, n) * 0.5, b: random_input(n, rng) }
-}
-
-fn random_input(n: usize, rng: &mut Rng) -> DVector<f64> {
-    DVector::from_fn(n, |_, _| rng.sample(StandardNormal))
+    System { a: skew - DMatrix::identity(n, n) * 0.5, b: DVector::from_vec(normals(n, rng)) }
 }
 
 /// The 2,000 samples, at most 1 in size.
@@ -240,16 +234,7 @@ fn samples(settings: &Settings, rng: &mut Rng) -> Vec<f64> {
             times.map(value).collect()
         }
         Signal::Chirp => times.map(|t| cos(PI * settings.bandwidth as f64 * t * t)).collect(),
-        Signal::Steps => {
-            let mut level = 0.0;
-            let mut next = |k: usize| {
-                if k == 0 || rng.random::<f64>() < 1.0 / 120.0 {
-                    level = 2.0 * rng.random::<f64>() - 1.0;
-                }
-                level
-            };
-            (0..SAMPLES).map(&mut next).collect()
-        }
+        Signal::Steps => steps(SAMPLES, 120.0, rng),
         Signal::Event => {
             let bump = |k: usize| {
                 let z = (k as f64 - 60.0) / 20.0;

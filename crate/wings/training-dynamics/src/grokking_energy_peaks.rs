@@ -31,6 +31,7 @@ use orrery_core::prelude::*;
 use orrery_kernels::fft::Roots;
 use orrery_kernels::linalg::{newton_schulz_step, normalize, ridge};
 use orrery_kernels::optim::{AdamW, Optimizer};
+use orrery_kernels::random::{normals, shuffle};
 use std::rc::Rc;
 
 /// Iterations of the decoupled ascent, and the length of its step against the unit sphere.
@@ -233,10 +234,7 @@ impl Sample {
         let n = group.order;
         let mut pairs: Vec<Example> =
             (0..n * n).map(|index| [(index / n) as u32, (index % n) as u32, group.table[index]]).collect();
-        // Fisher and Yates's shuffle.
-        for i in (1..pairs.len()).rev() {
-            pairs.swap(i, rng.random_range(0..=i as u32) as usize);
-        }
+        shuffle(&mut pairs, rng);
         let count = ((fraction * (n * n) as f64).round() as usize).clamp(1, n * n);
         let unseen = pairs.split_off(count);
         let mut prior = vec![0.0; n];
@@ -263,7 +261,7 @@ struct Ascent {
 impl Ascent {
     fn new(group: &Group, sample: Sample, nodes: usize, rng: &mut Rng) -> Self {
         let size = 2 * group.order;
-        let mut w: Vec<f64> = (0..nodes * size).map(|_| rng.sample(StandardNormal)).collect();
+        let mut w = normals(nodes * size, rng);
         w.chunks_exact_mut(size).for_each(normalize);
         Self { sample, w, shares: Vec::new(), energy: Vec::new(), seen: Series::new(), unseen: Series::new() }
     }
@@ -1282,7 +1280,7 @@ mod tests {
                     assert_eq!(product(product(a, b), c), product(a, product(b, c)));
                 }
             }
-            let w: Vec<f64> = (0..2 * n).map(|_| rng.sample(StandardNormal)).collect();
+            let w = normals(2 * n, &mut rng);
             assert!((group.shares(&w).iter().sum::<f64>() - 1.0).abs() < 1e-12);
         }
     }
@@ -1348,9 +1346,9 @@ mod tests {
         let (n, k) = (group.order, 5);
         for activation in [Activation::Square, Activation::Relu, Activation::QuadraticPlusLinear] {
             let sample = Sample::draw(&group, 0.7, &mut rng);
-            let w: Vec<f64> = (0..2 * n * k).map(|_| rng.sample(StandardNormal)).collect();
+            let w = normals(2 * n * k, &mut rng);
             let mut trainer = Trainer::new(&group, sample, w, k, 0.0, false);
-            trainer.v = (0..k * n).map(|_| rng.sample(StandardNormal)).collect();
+            trainer.v = normals(k * n, &mut rng);
             trainer.begin(n, activation);
             trainer.accumulate(0, trainer.sample.shown.len(), n, activation);
             let h = 1e-6;
