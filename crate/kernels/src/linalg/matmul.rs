@@ -6,9 +6,13 @@
 
 use super::{Real, View};
 
-/// Rows of a tile. Its four by two registers, four entries of `a`, two registers of `b` and a product take fifteen
-/// of the sixteen vector registers: what compilers of WebAssembly leave to the program on x86-64.
-const HEIGHT: usize = 4;
+/// Rows of a tile, and registers in a row of it: eight sums, two entries of `a`, four registers of `b` and a product
+/// take fifteen of the sixteen vector registers of x86-64, all that browsers leave to a program.
+const HEIGHT: usize = 2;
+const REGISTERS: usize = 4;
+
+/// Entries in a row of a tile of `f32`, the widest.
+const MOST: usize = 16;
 
 /// Depth of a packed block: a panel of `b` and the strip of `a` it meets stay in the first-level cache.
 const DEPTH: usize = 256;
@@ -19,8 +23,11 @@ const WIDTH: usize = 512;
 /// Rows of `b` that are packed together, so that a line of the cache is read once.
 const TOGETHER: usize = 8;
 
-/// A tile of `c`: rows of two registers.
-type Tile<T> = [[<T as Real>::Lanes; 2]; HEIGHT];
+/// Registers side by side.
+type Line<T> = [<T as Real>::Lanes; REGISTERS];
+
+/// A tile of `c`.
+type Tile<T> = [Line<T>; HEIGHT];
 
 /// `a b`, by rows: `a` is `m` x `k`, `b` is `k` x `n`, either of them transposed or not.
 ///
@@ -67,8 +74,8 @@ fn accumulate<T: Real>(a: View<'_, T>, b: View<'_, T>, c: &mut [T], symmetric: b
             pack(b, inner, depth, column, columns, &mut panels);
             let first = if symmetric { column } else { 0 };
             for i in (first..m).step_by(HEIGHT) {
-                let rows = four_rows(a, i, inner, depth, &mut strip);
-                for (panel, j) in panels.chunks_exact(depth).zip((column..).step_by(2 * T::LANES)) {
+                let rows = two_rows(a, i, inner, depth, &mut strip);
+                for (panel, j) in panels.chunks_exact(depth).zip((column..).step_by(REGISTERS * T::LANES)) {
                     if symmetric && j >= i + HEIGHT {
                         break;
                     }
@@ -79,32 +86,25 @@ fn accumulate<T: Real>(a: View<'_, T>, b: View<'_, T>, c: &mut [T], symmetric: b
     }
 }
 
-/// `tile += a b` for four rows of `a` and a panel of `b`, in registers.
+/// `tile += a b` for two rows of `a` and a panel of `b`, in registers.
 #[inline(always)]
-fn kernel<T: Real>([a0, a1, a2, a3]: [&[T]; HEIGHT], b: &[[T::Lanes; 2]], mut tile: Tile<T>) -> Tile<T> {
-    for ((((b, a0), a1), a2), a3) in b.iter().zip(a0).zip(a1).zip(a2).zip(a3) {
-        for (row, a) in tile.iter_mut().zip([a0, a1, a2, a3]) {
+fn kernel<T: Real>([a0, a1]: [&[T]; HEIGHT], b: &[Line<T>], mut tile: Tile<T>) -> Tile<T> {
+    for ((b, a0), a1) in b.iter().zip(a0).zip(a1) {
+        for (row, a) in tile.iter_mut().zip([a0, a1]) {
             let a = a.splat();
-            row[0] = row[0] + a * b[0];
-            row[1] = row[1] + a * b[1];
+            for (sum, b) in row.iter_mut().zip(b) {
+                *sum = *sum + a * *b;
+            }
         }
     }
     tile
 }
 
-/// Lays rows `inner..inner + depth`, columns `column..column + columns` of `b` in panels of two registers' width, each
-/// by rows: the order in which the kernel reads them. Past the last column stands the last one again: what it gives is
+/// Lays rows `inner..inner + depth`, columns `column..column + columns` of `b` in panels as wide as a tile, each by rows: the order in which the kernel reads them. Past the last column stands the last one again: what it gives is
 /// thrown away.
-fn pack<T: Real>(
-    b: View<'_, T>,
-    inner: usize,
-    depth: usize,
-    column: usize,
-    columns: usize,
-    panels: &mut Vec<[T::Lanes; 2]>,
-) {
-    let width = 2 * T::LANES;
-    panels.resize(columns.div_ceil(width) * depth, [T::default().splat(); 2]);
+fn pack<T: Real>(b: View<'_, T>, inner: usize, depth: usize, column: usize, columns: usize, panels: &mut Vec<Line<T>>) {
+    let width = REGISTERS * T::LANES;
+    panels.resize(columns.div_ceil(width) * depth, [T::default().splat(); REGISTERS]);
     for top in (0..depth).step_by(TOGETHER) {
         let end = depth.min(top + TOGETHER);
         for (panel, j) in panels.chunks_exact_mut(depth).zip((column..).step_by(width)) {
@@ -115,61 +115,56 @@ fn pack<T: Real>(
                 *line = if b.column_stride == 1 && last + 1 == width {
                     load(row)
                 } else {
-                    load(&std::array::from_fn::<T, 8, _>(|column| row[column.min(last) * b.column_stride]))
+                    load(&std::array::from_fn::<T, MOST, _>(|column| row[column.min(last) * b.column_stride]))
                 };
             }
         }
     }
 }
 
-/// Rows `i..i + 4`, columns `inner..inner + depth` of `a`: where they lie, or else copied to `strip`. Past the last
+/// Rows `i` and `i + 1`, columns `inner..inner + depth` of `a`: where they lie, or else copied to `strip`. Past the last
 /// row stands the last one again: what it gives is thrown away.
-fn four_rows<'a, T: Real>(
+fn two_rows<'a, T: Real>(
     a: View<'a, T>,
     i: usize,
     inner: usize,
     depth: usize,
     strip: &'a mut Vec<T>,
 ) -> [&'a [T]; HEIGHT] {
-    let starts: [usize; HEIGHT] =
-        std::array::from_fn(|row| (i + row).min(a.rows - 1) * a.row_stride + inner * a.column_stride);
+    let start = |i: usize| i.min(a.rows - 1) * a.row_stride + inner * a.column_stride;
+    let starts = [start(i), start(i + 1)];
     if a.column_stride == 1 {
         return starts.map(|start| &a.entries[start..start + depth]);
     }
     strip.resize(HEIGHT * depth, T::default());
-    let (first, second) = strip.split_at_mut(2 * depth);
-    let ((r0, r1), (r2, r3)) = (first.split_at_mut(depth), second.split_at_mut(depth));
-    let lines = r0.iter_mut().zip(r1.iter_mut()).zip(r2.iter_mut()).zip(r3.iter_mut());
-    for (p, (((r0, r1), r2), r3)) in lines.enumerate() {
-        let at = |row: usize| a.entries[starts[row] + p * a.column_stride];
-        (*r0, *r1, *r2, *r3) = (at(0), at(1), at(2), at(3));
+    let (r0, r1) = strip.split_at_mut(depth);
+    for (p, (r0, r1)) in r0.iter_mut().zip(r1.iter_mut()).enumerate() {
+        *r0 = a.entries[starts[0] + p * a.column_stride];
+        *r1 = a.entries[starts[1] + p * a.column_stride];
     }
-    [r0, r1, r2, r3]
+    [r0, r1]
 }
 
 /// Applies `f` to the tile of `c`, `m` x `n`, whose first entry is `(i, j)`.
 #[inline(always)]
 fn on_tile<T: Real>(c: &mut [T], (m, n): (usize, usize), (i, j): (usize, usize), f: impl Fn(Tile<T>) -> Tile<T>) {
-    let width = 2 * T::LANES;
+    let width = REGISTERS * T::LANES;
     if i + HEIGHT > m || j + width > n {
         return on_edge(c, (m, n), (i, j), f);
     }
-    let (r0, c) = c[i * n + j..].split_at_mut(n);
-    let (r1, c) = c.split_at_mut(n);
-    let (r2, r3) = c.split_at_mut(n);
-    let (r0, r1, r2, r3) = (&mut r0[..width], &mut r1[..width], &mut r2[..width], &mut r3[..width]);
-    let tile = f([load(r0), load(r1), load(r2), load(r3)]);
-    for (lanes, row) in tile.into_iter().zip([r0, r1, r2, r3]) {
-        store(lanes, row);
-    }
+    let (r0, r1) = c[i * n + j..].split_at_mut(n);
+    let [r0, r1] = [&mut r0[..width], &mut r1[..width]];
+    let tile = f([load(r0), load(r1)]);
+    store(tile[0], r0);
+    store(tile[1], r1);
 }
 
 /// [`on_tile`] where the tile reaches over the edge of `c`.
 #[cold]
 #[inline(never)]
 fn on_edge<T: Real>(c: &mut [T], (m, n): (usize, usize), (i, j): (usize, usize), f: impl Fn(Tile<T>) -> Tile<T>) {
-    let (height, width) = (HEIGHT.min(m - i), (2 * T::LANES).min(n - j));
-    let mut whole = [[T::default(); 8]; HEIGHT];
+    let (height, width) = (HEIGHT.min(m - i), (REGISTERS * T::LANES).min(n - j));
+    let mut whole = [[T::default(); MOST]; HEIGHT];
     for (whole, row) in whole.iter_mut().zip(i..i + height) {
         whole[..width].copy_from_slice(&c[row * n + j..row * n + j + width]);
     }
@@ -180,16 +175,17 @@ fn on_edge<T: Real>(c: &mut [T], (m, n): (usize, usize), (i, j): (usize, usize),
 }
 
 #[inline(always)]
-fn load<T: Real>(row: &[T]) -> [T::Lanes; 2] {
-    let row = &row[..2 * T::LANES];
-    [T::load(row), T::load(&row[T::LANES..])]
+fn load<T: Real>(row: &[T]) -> Line<T> {
+    let row = &row[..REGISTERS * T::LANES];
+    std::array::from_fn(|register| T::load(&row[register * T::LANES..]))
 }
 
 #[inline(always)]
-fn store<T: Real>(lanes: [T::Lanes; 2], row: &mut [T]) {
-    let row = &mut row[..2 * T::LANES];
-    T::store(lanes[0], row);
-    T::store(lanes[1], &mut row[T::LANES..]);
+fn store<T: Real>(line: Line<T>, row: &mut [T]) {
+    let row = &mut row[..REGISTERS * T::LANES];
+    for (lanes, part) in line.into_iter().zip(row.chunks_exact_mut(T::LANES)) {
+        T::store(lanes, part);
+    }
 }
 
 #[cfg(test)]
