@@ -1,5 +1,6 @@
 //! The optimizers against optax and SciPy: `tests/reference/optimizers.py` made the vectors and defines the functions.
 
+use orrery_kernels::autodiff::Float;
 use orrery_kernels::math::{cos, sin};
 use orrery_kernels::optim::{
     Adafactor, Adagrad, Adam, AdamW, AmsGrad, Forgetting, Lbfgs, Lion, Optimizer, RmsProp, Sgd,
@@ -52,7 +53,7 @@ fn strays(name: &str, mut step: impl FnMut(&mut [f64; N], f64)) -> f64 {
     worst
 }
 
-fn rules() -> Vec<(&'static str, Box<dyn Optimizer<f64>>)> {
+fn rules<T: Float + 'static>() -> Vec<(&'static str, Box<dyn Optimizer<T>>)> {
     let mut decayed = Sgd::new(N, 0.003, 0.5);
     decayed.decay = 0.3;
     let mut root = Adam::new(N, 0.05, [0.5, 0.9]);
@@ -89,6 +90,20 @@ fn every_rule_walks_as_optaxs_does() {
         });
         println!("{name}: {worst:.1e}");
         assert!(worst < 1e-10, "{name}: {worst:e}");
+    }
+}
+
+#[test]
+fn in_single_precision_every_rule_walks_nearly_so() {
+    for (name, mut rule) in rules::<f32>() {
+        let mut single = start().map(|x| x as f32);
+        let worst = strays(name, |x, t| {
+            let g = gradient(&single.map(f64::from), t).map(|g| g as f32);
+            rule.step(&mut single, &g);
+            *x = single.map(f64::from);
+        });
+        println!("{name}: {worst:.1e}");
+        assert!(worst < 1e-3, "{name}: {worst:e}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::operation::{Map, Operation};
 use super::{Float, Graph, Node};
+use std::f64::consts::FRAC_1_SQRT_2;
 
 /// A row of an operand, or the one entry that stands for it.
 enum Row<'a, T> {
@@ -11,18 +12,18 @@ enum Row<'a, T> {
 
 impl<T: Float> Graph<T> {
     /// Both of one shape, or either of them a row, a column or a number that is repeated along the other.
-    fn entrywise(&mut self, operation: Operation<T>, a: Node, b: Node, f: impl Fn(T, T) -> T) -> Node {
+    fn entrywise(&mut self, operation: Operation<T>, a: Node, b: Node, f: impl Fn(T, T) -> T + Copy) -> Node {
         let ((a_rows, a_columns), (b_rows, b_columns)) = (self.shape(a), self.shape(b));
         let (rows, columns) = (repeated(a_rows, b_rows), repeated(a_columns, b_columns));
         let mut value = Vec::with_capacity(rows * columns);
         if (a_rows, a_columns) == (b_rows, b_columns) {
-            value.extend(self.value(a).iter().zip(self.value(b)).map(|(&a, &b)| f(a, b)));
+            value.extend(self.value(a).iter().zip(self.value(b)).map(move |(&a, &b)| f(a, b)));
         } else {
             for i in 0..rows {
                 match (self.row(a, i, columns), self.row(b, i, columns)) {
-                    (Row::Each(a), Row::Each(b)) => value.extend(a.iter().zip(b).map(|(&a, &b)| f(a, b))),
-                    (Row::Each(a), Row::One(b)) => value.extend(a.iter().map(|&a| f(a, b))),
-                    (Row::One(a), Row::Each(b)) => value.extend(b.iter().map(|&b| f(a, b))),
+                    (Row::Each(a), Row::Each(b)) => value.extend(a.iter().zip(b).map(move |(&a, &b)| f(a, b))),
+                    (Row::Each(a), Row::One(b)) => value.extend(a.iter().map(move |&a| f(a, b))),
+                    (Row::One(a), Row::Each(b)) => value.extend(b.iter().map(move |&b| f(a, b))),
                     (Row::One(a), Row::One(b)) => value.extend((0..columns).map(|_| f(a, b))),
                 }
             }
@@ -38,9 +39,10 @@ impl<T: Float> Graph<T> {
         if width == columns { Row::Each(row) } else { Row::One(row[0]) }
     }
 
+    // The function travels by value: what it captured by reference would be read again for every entry.
     fn each(&mut self, operation: Operation<T>, a: Node, f: impl Fn(T) -> T) -> Node {
         let (rows, columns) = self.shape(a);
-        let value = self.value(a).iter().map(|&a| f(a)).collect();
+        let value = self.value(a).iter().map(move |&a| f(a)).collect();
         self.push(operation, rows, columns, value)
     }
 
@@ -63,18 +65,18 @@ impl<T: Float> Graph<T> {
     /// `x` where `gate > 0`, and zero elsewhere.
     pub fn gate(&mut self, x: Node, gate: Node) -> Node {
         assert_eq!(self.shape(x), self.shape(gate), "a gate for every entry");
-        let zero = T::default();
-        self.entrywise(Operation::Gate { x, gate }, x, gate, |x, gate| if gate > zero { x } else { zero })
+        let open = |x, gate| if gate > T::default() { x } else { T::default() };
+        self.entrywise(Operation::Gate { x, gate }, x, gate, open)
     }
 
     /// `c a`.
     pub fn scale(&mut self, a: Node, c: T) -> Node {
-        self.each(Operation::Scale(a, c), a, |a| c * a)
+        self.each(Operation::Scale(a, c), a, move |a| c * a)
     }
 
     /// `a + c` in every entry.
     pub fn shift(&mut self, a: Node, c: T) -> Node {
-        self.each(Operation::Shift(a), a, |a| a + c)
+        self.each(Operation::Shift(a), a, move |a| a + c)
     }
 
     /// `e^a` in every entry.
@@ -104,8 +106,7 @@ impl<T: Float> Graph<T> {
 
     /// The logistic function `1 / (1 + e^-a)`.
     pub fn sigmoid(&mut self, a: Node) -> Node {
-        let one = T::of(1.0);
-        self.each(Operation::Map(Map::Sigmoid, a), a, |a| one / (one + (-a).exp()))
+        self.each(Operation::Map(Map::Sigmoid, a), a, |a| T::of(1.0) / (T::of(1.0) + (-a).exp()))
     }
 
     /// The error function.
@@ -115,8 +116,8 @@ impl<T: Float> Graph<T> {
 
     /// The distribution function of the standard normal law.
     pub fn normal_cdf(&mut self, a: Node) -> Node {
-        let (half, scale, one) = (T::of(0.5), T::of(0.5_f64.sqrt()), T::of(1.0));
-        self.each(Operation::Map(Map::NormalCdf, a), a, |a| half * (one + (scale * a).erf()))
+        let cdf = |a: T| T::of(0.5) * (T::of(1.0) + (T::of(FRAC_1_SQRT_2) * a).erf());
+        self.each(Operation::Map(Map::NormalCdf, a), a, cdf)
     }
 
     /// `max(a, 0)`.

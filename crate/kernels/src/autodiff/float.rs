@@ -1,12 +1,12 @@
 //! The numbers a graph computes with.
 
-use super::wide::{erf_f32, erf_f64, exp_f32, tanh_f32, tanh_f64};
+use super::wide::{erf_f32, erf_f64, exp_f32, tanh_f32};
 use crate::linalg::Real;
 use crate::math;
 use std::ops::{Div, Neg, Sub};
 
-/// A real number with the functions that networks use. All but the logarithm run in SIMD registers when mapped over many
-/// numbers.
+/// A real number with the functions that networks use. Mapped over many numbers they run in SIMD registers, but
+/// for the logarithm of an `f32`.
 pub trait Float: Real + Sub<Output = Self> + Div<Output = Self> + Neg<Output = Self> + PartialOrd {
     /// The nearest number of this kind.
     fn of(x: f64) -> Self;
@@ -23,6 +23,7 @@ pub trait Float: Real + Sub<Output = Self> + Div<Output = Self> + Neg<Output = S
 }
 
 impl Float for f64 {
+    #[inline(always)]
     fn of(x: f64) -> Self {
         x
     }
@@ -30,8 +31,9 @@ impl Float for f64 {
     fn exp(self) -> Self {
         math::exp_wide(self)
     }
+    #[inline(always)]
     fn log(self) -> Self {
-        math::log(self)
+        math::log_wide(self)
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
@@ -39,7 +41,7 @@ impl Float for f64 {
     }
     #[inline(always)]
     fn tanh(self) -> Self {
-        tanh_f64(self)
+        math::tanh_wide(self)
     }
     #[inline(always)]
     fn erf(self) -> Self {
@@ -48,6 +50,7 @@ impl Float for f64 {
 }
 
 impl Float for f32 {
+    #[inline(always)]
     fn of(x: f64) -> Self {
         x as f32
     }
@@ -55,6 +58,7 @@ impl Float for f32 {
     fn exp(self) -> Self {
         exp_f32(self)
     }
+    #[inline(always)]
     fn log(self) -> Self {
         libm::logf(self)
     }

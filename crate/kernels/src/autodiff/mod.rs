@@ -28,6 +28,7 @@ mod layers;
 mod loss;
 mod operation;
 mod product;
+mod scan;
 mod wide;
 
 pub use convolution::{Convolution, Pooling};
@@ -102,7 +103,7 @@ mod tests {
     type Shapes = &'static [(usize, usize)];
 
     /// Every layer, each with the shapes of its parameters.
-    const FUNCTIONS: [(&str, Shapes, Function); 14] = [
+    const FUNCTIONS: [(&str, Shapes, Function); 16] = [
         ("polynomial", &[(2, 3), (2, 3)], |g, p| {
             let difference = g.sub(p[0], p[1]);
             let product = g.mul(difference, p[0]);
@@ -160,6 +161,17 @@ mod tests {
             let square = g.mul(square, square);
             g.sum(square)
         }),
+        ("scan", &[(6, 2), (6, 2)], |g, p| {
+            let h = g.scan(p[0], p[1], 2);
+            let square = g.mul(h, h);
+            g.sum(square)
+        }),
+        ("scan of blocks", &[(8, 8), (8, 4)], |g, p| {
+            let a = g.tanh(p[0]);
+            let h = g.scan(a, p[1], 2);
+            let square = g.mul(h, h);
+            g.sum(square)
+        }),
         ("repetition", &[(3, 4), (1, 4), (3, 1), (1, 1)], |g, p| {
             let a = g.mul(p[0], p[1]);
             let a = g.sub(p[2], a);
@@ -213,8 +225,11 @@ mod tests {
         nodes.iter().zip(v).flat_map(|(&node, v)| g.value(node).iter().zip(v)).map(|(a, b)| a * b).sum()
     }
 
-    // A central difference of step h errs by O(h²) and by rounding of about 1e-16/h.
-    const STEP: f64 = 1e-5;
+    /// The derivative at zero by four points: it errs by about `h⁴/30` times the fifth derivative, and by rounding of 1e-16/h.
+    fn slope(f: impl Fn(f64) -> f64) -> f64 {
+        let h = 1e-4;
+        (8.0 * (f(h) - f(-h)) - (f(2.0 * h) - f(-2.0 * h))) / (12.0 * h)
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
@@ -223,26 +238,24 @@ mod tests {
         fn gradients_and_hessians_agree_with_central_differences(seed in 0_u64..1_000_000) {
             for (name, shapes, function) in FUNCTIONS {
                 let (x, v, w) = (normal(shapes, seed), normal(shapes, seed + 1), normal(shapes, seed + 2));
-                let value_and_slope = |t: f64| {
+                let at = |t: f64| {
                     let mut g = Graph::new();
                     let p = leaves(&mut g, shapes, &along(&x, t, &v));
                     let f = function(&mut g, &p);
                     let gradients = g.gradients(f, &p);
-                    (g.scalar(f), dot(&g, &gradients, &v), dot(&g, &gradients, &w))
+                    [g.scalar(f), dot(&g, &gradients, &v), dot(&g, &gradients, &w)]
                 };
-                let (ahead, behind) = (value_and_slope(STEP), value_and_slope(-STEP));
-                let (_, slope, _) = value_and_slope(0.0);
-                let difference = (ahead.0 - behind.0) / (2.0 * STEP);
-                prop_assert!((slope - difference).abs() <= 1e-7 * (1.0 + slope.abs() + ahead.0.abs()), "{name}: {slope} {difference}");
+                let (expected, [value, mine, _]) = (slope(|t| at(t)[0]), at(0.0));
+                prop_assert!((mine - expected).abs() <= 1e-7 * (1.0 + mine.abs() + value.abs()), "{name}: {mine} {expected}");
 
                 let mut g = Graph::new();
                 let p = leaves(&mut g, shapes, &x);
                 let directions = leaves(&mut g, shapes, &v);
                 let f = function(&mut g, &p);
                 let products = g.hessian_vectors(f, &p, &directions);
-                let curvature = dot(&g, &products, &w);
-                let difference = (ahead.2 - behind.2) / (2.0 * STEP);
-                prop_assert!((curvature - difference).abs() <= 1e-6 * (1.0 + curvature.abs() + slope.abs()), "{name}: {curvature} {difference}");
+                let (curvature, expected) = (dot(&g, &products, &w), slope(|t| at(t)[2]));
+                let size = 1.0 + curvature.abs() + mine.abs();
+                prop_assert!((curvature - expected).abs() <= 1e-7 * size, "{name}: {curvature} {expected}");
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The operations of a graph, and the adjoint of each, written in operations.
 
+use super::scan::Along;
 use super::{Float, Graph, Node};
 use crate::math::{PI, TAU};
 use std::rc::Rc;
@@ -22,6 +23,7 @@ pub(super) enum Operation<T> {
     Pick(Node, Rc<[Option<u32>]>),
     Put(Node, Rc<[Option<u32>]>),
     LogSoftmax(Node),
+    Scan { a: Node, b: Node, count: usize, along: Along },
 }
 
 /// A function of one number.
@@ -43,7 +45,7 @@ impl<T: Float> Operation<T> {
         match *self {
             Self::Leaf => [None, None],
             Self::Add(a, b) | Self::Sub(a, b) | Self::Mul(a, b) => [Some(a), Some(b)],
-            Self::Product { a: (a, _), b: (b, _), .. } => [Some(a), Some(b)],
+            Self::Product { a: (a, _), b: (b, _), .. } | Self::Scan { a, b, .. } => [Some(a), Some(b)],
             // The gate opens and closes, and has no slope.
             Self::Gate { x, .. } => [Some(x), None],
             Self::Scale(a, _) | Self::Shift(a) | Self::Map(_, a) | Self::Spread(a) => [Some(a), None],
@@ -84,6 +86,7 @@ impl<T: Float> Graph<T> {
             Operation::Product { b: (b, tb), count, .. } if input == 0 => self.products((b, tb), (d, true), count),
             Operation::Product { a: (a, ta), b: (_, false), count } => self.products((a, !ta), (d, false), count),
             Operation::Product { a: (a, ta), count, .. } => self.products((d, true), (a, ta), count),
+            Operation::Scan { .. } => self.pull_back_scan(y, d, input),
             Operation::Spread(a) => self.unrepeated(d, a),
             Operation::Collect(a) => {
                 let (rows, columns) = self.shape(a);

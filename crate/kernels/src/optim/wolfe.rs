@@ -60,7 +60,7 @@ impl Wolfe {
             let (value, slope) = phi(t);
             Point { t, value, slope }
         };
-        let falls_short = |p: &Point| !(p.value <= value + self.decrease * p.t * slope);
+        let falls_enough = |p: &Point| p.value <= value + self.decrease * p.t * slope;
         let is_flat = |p: &Point| p.slope.abs() <= -self.curvature * slope;
 
         // Algorithm 3.5: walk on until the interval behind must hold a step that does.
@@ -68,7 +68,7 @@ impl Wolfe {
         let mut here = at(start);
         let mut high = None;
         for _ in 0..ATTEMPTS {
-            if falls_short(&here) || low.t > 0.0 && here.value >= low.value {
+            if !falls_enough(&here) || low.t > 0.0 && here.value >= low.value {
                 high = Some(here);
                 break;
             }
@@ -87,7 +87,7 @@ impl Wolfe {
         let mut high = high.ok_or(Stalled)?;
         for _ in 0..ATTEMPTS {
             let here = at(between(&low, &high));
-            if falls_short(&here) || here.value >= low.value {
+            if !falls_enough(&here) || here.value >= low.value {
                 high = here;
                 continue;
             }
