@@ -130,7 +130,7 @@ NETWORKS = {
     "signals": signal_network,
     "decoder": transformer(7, 5, 6, 2, 2, 8, 7, True, "learned"),
     "encoder": transformer(0, 4, 6, 3, 1, 8, 2, False, "sinusoidal"),
-    "attention": transformer(0, 4, 4, 1, 4, 0, 3, True, "none"),
+    "attention": transformer(0, 4, 8, 1, 4, 0, 3, True, "none"),
 }
 
 results = {}

@@ -227,7 +227,7 @@ mod tests {
 
     /// The derivative at zero by four points: it errs by about `h⁴/30` times the fifth derivative, and by rounding of 1e-16/h.
     fn slope(f: impl Fn(f64) -> f64) -> f64 {
-        let h = 1e-4;
+        let h = 3e-5;
         (8.0 * (f(h) - f(-h)) - (f(2.0 * h) - f(-2.0 * h))) / (12.0 * h)
     }
 

@@ -9,6 +9,11 @@
 //! so that no digits have to be reversed at the end. Real and imaginary parts lie in arrays of their own, and the inner
 //! loop runs over `W` neighbouring numbers in SIMD registers; with `W = 1` it is its own scalar twin.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "by index these short loops stay in registers, by iterator half as fast"
+)]
+
 use super::Roots;
 use crate::autodiff::Float;
 
@@ -132,14 +137,14 @@ impl<T: Float> Pass<T> {
         assert!(from.0.len() == R * m && from.1.len() == R * m, "numbers of a pass");
         for p in (0..full).step_by(W) {
             let mut y = [Lanes::<T, W>::zero(); R];
-            for (j, y) in y.iter_mut().enumerate() {
+            for j in 0..R {
                 // SAFETY: `p + W <= m`, so that the last number read is number `R m − 1` at most.
-                *y = unsafe { Lanes::load(from, p + m * j) };
+                y[j] = unsafe { Lanes::load(from, p + m * j) };
             }
             butterfly(&mut y);
-            for (k, y) in y.iter_mut().enumerate().skip(1) {
+            for k in 1..R {
                 let at = self.twiddle::<R>(p, k);
-                *y = y.times(Lanes::new(&self.twiddles[at..at + W], &self.twiddles[at + LANES..at + LANES + W]));
+                y[k] = y[k].times(Lanes::new(&self.twiddles[at..at + W], &self.twiddles[at + LANES..at + LANES + W]));
             }
             let (re, im) = (&mut to.0[R * p..R * (p + W)], &mut to.1[R * p..R * (p + W)]);
             for i in 0..W {
@@ -172,9 +177,9 @@ impl<T: Float> Pass<T> {
     #[inline(always)]
     fn scalars<const R: usize>(&self, p: usize) -> [(T, T); R] {
         let mut scalars = [(T::of(1.0), T::of(0.0)); R];
-        for (k, scalar) in scalars.iter_mut().enumerate().skip(1) {
+        for k in 1..R {
             let at = self.twiddle::<R>(p, k);
-            *scalar = (self.twiddles[at], self.twiddles[at + LANES]);
+            scalars[k] = (self.twiddles[at], self.twiddles[at + LANES]);
         }
         scalars
     }
@@ -214,19 +219,20 @@ unsafe fn columns<T: Float, const R: usize, const W: usize>(
     twiddles: Option<[(T, T); R]>,
 ) {
     let mut y = [Lanes::<T, W>::zero(); R];
-    for (j, y) in y.iter_mut().enumerate() {
+    for j in 0..R {
         // SAFETY: the caller's promise.
-        *y = unsafe { Lanes::load(from, start + step * j) };
+        y[j] = unsafe { Lanes::load(from, start + step * j) };
     }
     butterfly(&mut y);
     if let Some(twiddles) = twiddles {
-        for (y, (re, im)) in y.iter_mut().zip(twiddles).skip(1) {
-            *y = y.times(Lanes { re: [re; W], im: [im; W] });
+        for k in 1..R {
+            let (re, im) = twiddles[k];
+            y[k] = y[k].times(Lanes { re: [re; W], im: [im; W] });
         }
     }
-    for (k, y) in y.iter().enumerate() {
+    for k in 0..R {
         // SAFETY: the caller's promise.
-        unsafe { y.store((&mut *to.0, &mut *to.1), q + s * k) };
+        unsafe { y[k].store((&mut *to.0, &mut *to.1), q + s * k) };
     }
 }
 

@@ -100,7 +100,8 @@ fn kernel<T: Real>([a0, a1]: [&[T]; HEIGHT], b: &[Line<T>], mut tile: Tile<T>) -
     tile
 }
 
-/// Lays rows `inner..inner + depth`, columns `column..column + columns` of `b` in panels as wide as a tile, each by rows: the order in which the kernel reads them. Past the last column stands the last one again: what it gives is
+/// Lays rows `inner..inner + depth`, columns `column..column + columns` of `b` in panels as wide as a tile, each by
+/// rows: the order in which the kernel reads them. Past the last column stands the last one again: what it gives is
 /// thrown away.
 fn pack<T: Real>(b: View<'_, T>, inner: usize, depth: usize, column: usize, columns: usize, panels: &mut Vec<Line<T>>) {
     let width = REGISTERS * T::LANES;

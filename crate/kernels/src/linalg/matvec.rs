@@ -23,14 +23,11 @@ pub fn matvec<T: Real>(a: View<'_, T>, x: &[T]) -> Vec<T> {
 pub fn matvec_add<T: Real>(a: View<'_, T>, x: &[T], y: &mut [T]) {
     assert_eq!((a.rows, a.columns), (y.len(), x.len()), "a matrix and its vectors");
     if a.column_stride == 1 {
-        let rows = |i: usize| &a.entries[i * a.row_stride..][..a.columns];
-        let whole = a.rows / TOGETHER * TOGETHER;
-        for (y, i) in y.chunks_exact_mut(TOGETHER).zip((0..).step_by(TOGETHER)) {
-            let sums = dots(std::array::from_fn::<_, TOGETHER, _>(|row| rows(i + row)), x);
+        // Past the last row stands the last one again: what it gives is thrown away.
+        let row = |i: usize| &a.entries[i.min(a.rows - 1) * a.row_stride..][..a.columns];
+        for (y, i) in y.chunks_mut(TOGETHER).zip((0..).step_by(TOGETHER)) {
+            let sums = dots([row(i), row(i + 1), row(i + 2), row(i + 3)], x);
             y.iter_mut().zip(sums).for_each(|(y, sum)| *y += sum);
-        }
-        for (y, i) in y[whole..].iter_mut().zip(whole..) {
-            *y += dots([rows(i)], x)[0];
         }
     } else {
         let column = |p: usize| &a.entries[p * a.column_stride..][..a.rows];
@@ -47,18 +44,18 @@ pub fn matvec_add<T: Real>(a: View<'_, T>, x: &[T], y: &mut [T]) {
     }
 }
 
-/// The inner products of some rows with `x`.
+/// The inner products of four rows with `x`.
 #[inline(always)]
-fn dots<T: Real, const ROWS: usize>(rows: [&[T]; ROWS], x: &[T]) -> [T; ROWS] {
+fn dots<T: Real>(rows: [&[T]; TOGETHER], x: &[T]) -> [T; TOGETHER] {
     let width = 2 * T::LANES;
     let whole = x.len() / width * width;
-    let mut sums = [[T::default().splat(); 2]; ROWS];
-    for p in (0..whole).step_by(width) {
-        let (x0, x1) = (T::load(&x[p..]), T::load(&x[p + T::LANES..]));
-        for (sums, row) in sums.iter_mut().zip(rows) {
-            let row = &row[p..p + width];
-            sums[0] = sums[0] + T::load(row) * x0;
-            sums[1] = sums[1] + T::load(&row[T::LANES..]) * x1;
+    let mut sums = [[T::default().splat(); 2]; TOGETHER];
+    let [a0, a1, a2, a3] = rows.map(|row| row.chunks_exact(width));
+    for ((((x, a0), a1), a2), a3) in x.chunks_exact(width).zip(a0).zip(a1).zip(a2).zip(a3) {
+        let (x0, x1) = (T::load(x), T::load(&x[T::LANES..]));
+        for (sums, a) in sums.iter_mut().zip([a0, a1, a2, a3]) {
+            sums[0] = sums[0] + T::load(a) * x0;
+            sums[1] = sums[1] + T::load(&a[T::LANES..]) * x1;
         }
     }
     std::array::from_fn(|row| {

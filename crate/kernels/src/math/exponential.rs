@@ -37,7 +37,7 @@ pub fn exp_wide(x: f64) -> f64 {
 }
 
 /// The same for `f32`: `log2(e)`, `ln(2)` in two parts, rounding, and the range.
-const LN_2_HIGH_F32: f32 = 0.693_359_375;
+const LN_2_HIGH_F32: f32 = 355.0 / 512.0;
 const LN_2_LOW_F32: f32 = -2.121_944_4e-4;
 const ROUND_F32: f32 = 12_582_912.0;
 const LEAST_F32: f32 = -87.0;

@@ -124,7 +124,8 @@ impl<T: Scalar> Entropic<T> {
 /// $\eta c$.
 fn scaled<T: Scalar>(cost: &[T], eta: T, pairs: usize) -> Result<Vec<T>, Error> {
     assert_eq!(cost.len(), pairs, "one cost for each pair");
-    if !(eta > T::default()) {
+    let positive = eta > T::default();
+    if !positive {
         return Err(Error::NotPositive("the strength η = 1/ε"));
     }
     let cost: Vec<T> = cost.iter().map(|&cost| eta * cost).collect();
