@@ -1,9 +1,9 @@
 //! What runs in vitest: the web side's own tests in Node, and the built site in a real Chromium.
 
-use crate::project::{Project, run};
+use crate::project::Project;
 use crate::stage::Count;
 use crate::{site, tools};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
@@ -28,7 +28,10 @@ pub fn end_to_end(project: &Project, full: bool, only: Option<&str>) -> Result<C
 pub fn measure(project: &Project, only: Option<&str>) -> Result<()> {
     let mut vitest = project.npm_tool("vitest");
     vitest.args(["run", "--config", "tests/e2e/measure.config.ts"]).envs(environment(project, only)?);
-    run(&mut vitest)
+    if !vitest.status().context("vitest does not start")?.success() {
+        bail!("the measurement failed");
+    }
+    Ok(())
 }
 
 /// What the tests in Chromium are told: the browser, the native frames' hashes, and which exhibits to take.

@@ -1,6 +1,8 @@
-//! The one entry point to everything that is built or tested: `cargo xtask build | serve | test | measure`.
+//! The one entry point to everything that is built or tested: `cargo xtask build | serve | test | measure | bench`.
 
+mod bench;
 mod browser_tests;
+mod hoist;
 mod project;
 mod serve;
 mod site;
@@ -52,6 +54,15 @@ enum Task {
         #[arg(long, value_name = "SLUG|WING")]
         only: Option<String>,
     },
+    /// Times the kernels beside other libraries, in one page and natively, and holds the ratios against the bars.
+    Bench {
+        /// Measures only the rows whose name holds this.
+        #[arg(long, value_name = "NAME")]
+        only: Option<String>,
+        /// Prints the rows as one JSON list.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -74,6 +85,7 @@ fn perform(task: Task) -> Result<ExitCode> {
             site::build(&project, &project.wings_of(None)?)?;
             browser_tests::measure(&project, only.as_deref())?;
         }
+        Task::Bench { only, json } => bench::bench(&project, only.as_deref(), json)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -93,9 +93,10 @@ fn cargo() -> String {
     std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
 }
 
-/// Runs a command whose output goes to the terminal.
+/// Runs a command whose output is progress, and no result: all of it goes to standard error.
 pub fn run(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("{} does not start", shown(command)))?;
+    let status =
+        command.stdout(std::io::stderr()).status().with_context(|| format!("{} does not start", shown(command)))?;
     if !status.success() {
         bail!("{} failed", shown(command));
     }

@@ -12,7 +12,7 @@ const NODE: u32 = 20;
 pub fn for_building(project: &Project) -> Result<()> {
     wasm_target(project)?;
     node()?;
-    npm_packages(project)
+    npm_packages(&project.root)
 }
 
 fn wasm_target(project: &Project) -> Result<()> {
@@ -37,18 +37,18 @@ fn node() -> Result<()> {
     Ok(())
 }
 
-/// Installs what the lock file says, when it changed. Not by `npm ci`: a lock file made where some registry lacks the
+/// Installs what the lock file of `folder` says, when it changed. Not by `npm ci`: a lock file made where some registry lacks the
 /// optional packages of other platforms does not list them, and `npm ci` refuses it on every platform.
-fn npm_packages(project: &Project) -> Result<()> {
-    let lock = fs::read(project.root.join("package-lock.json")).context("package-lock.json is missing")?;
+pub fn npm_packages(folder: &Path) -> Result<()> {
+    let lock = fs::read(folder.join("package-lock.json")).context("package-lock.json is missing")?;
     let print = fingerprint(&lock);
     // Inside node_modules, so that it goes when that folder goes.
-    let stamp = project.root.join("node_modules/.orrery-lock");
+    let stamp = folder.join("node_modules/.orrery-lock");
     if fs::read_to_string(&stamp).is_ok_and(|old| old == print) {
         return Ok(());
     }
-    println!("installing npm packages");
-    run(project.command("npm").args(["install", "--no-save", "--no-audit", "--no-fund"]))?;
+    eprintln!("installing npm packages");
+    run(Command::new("npm").current_dir(folder).args(["install", "--no-save", "--no-audit", "--no-fund"]))?;
     fs::write(stamp, print)?;
     Ok(())
 }
@@ -65,7 +65,7 @@ pub fn chromium() -> Result<PathBuf> {
     if !can_install() {
         bail!("the tests need Chromium: install it (on Debian: apt-get install chromium), or name it in CHROMIUM");
     }
-    println!("installing Chromium");
+    eprintln!("installing Chromium");
     apt_install(&["chromium", "fonts-dejavu-core"])?;
     chromium_on_path().context("Chromium was installed and is still not on the path")
 }
@@ -80,7 +80,7 @@ pub fn vulkan() -> Result<()> {
             "the tests need a Vulkan driver: install one (on Debian: apt-get install mesa-vulkan-drivers libvulkan1)"
         );
     }
-    println!("installing Mesa's Vulkan drivers");
+    eprintln!("installing Mesa's Vulkan drivers");
     apt_install(&["mesa-vulkan-drivers", "libvulkan1"])?;
     if vulkan_driver() { Ok(()) } else { bail!("Mesa's Vulkan drivers were installed and are still not to be found") }
 }

@@ -1,10 +1,12 @@
 //! One WebAssembly module a wing, and one for the compute page: compiled, bound, optimised.
 
+use crate::hoist;
 use crate::project::{Project, Wing, fingerprint, run};
 use anyhow::{Context as _, Result, anyhow, bail};
 use base64::Engine as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use wasm_bindgen_cli_support::Bindgen;
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -44,7 +46,7 @@ pub fn build(project: &Project, wings: &[&Wing]) -> Result<()> {
     std::thread::scope(|scope| {
         let mut finishing = Vec::new();
         for module in wings.chain([COMPUTE]) {
-            let compiled = compile(project, module)?;
+            let compiled = compile(project, module.package)?;
             finishing.push(scope.spawn(move || finish(project, module, &compiled)));
         }
         for thread in finishing {
@@ -54,13 +56,27 @@ pub fn build(project: &Project, wings: &[&Wing]) -> Result<()> {
     })
 }
 
-fn compile(project: &Project, Module { slug, package }: Module<'_>) -> Result<PathBuf> {
-    let mut cargo = project.cargo();
-    cargo.args(["rustc", "--release", "--lib", "--target", TARGET, "--crate-type", "cdylib"]);
-    // Through all crates at once: a sixth smaller, and the download is what a visitor waits for.
-    cargo.env("CARGO_PROFILE_RELEASE_LTO", "fat").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
-    run(cargo.args(["--package", package])).with_context(|| format!("the module {slug} does not compile"))?;
+/// Compiles a package's library to a module; gives the module's path.
+pub fn compile(project: &Project, package: &str) -> Result<PathBuf> {
+    let mut cargo = whole_program(project, "rustc");
+    cargo.args(["--lib", "--target", TARGET, "--crate-type", "cdylib", "--package", package]);
+    run(&mut cargo).with_context(|| format!("{package} does not compile to WebAssembly"))?;
     Ok(project.target.join(TARGET).join("release").join(format!("{}.wasm", package.replace('-', "_"))))
+}
+
+/// A cargo command that optimises through all crates at once: a sixth smaller, and the download is what a visitor waits
+/// for.
+pub fn whole_program(project: &Project, subcommand: &str) -> Command {
+    let mut cargo = project.cargo();
+    cargo.args([subcommand, "--release"]);
+    cargo.env("CARGO_PROFILE_RELEASE_LTO", "fat").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
+    cargo
+}
+
+/// Makes an optimised module of a compiled one.
+pub fn optimise(project: &Project, module: &Path, optimised: &Path) -> Result<()> {
+    run(project.npm_tool("wasm-opt").args(OPTIMISE).arg(module).arg("-o").arg(optimised))?;
+    hoist::hoist(optimised)
 }
 
 /// Binds and optimises a compiled module, unless this very one was the last one finished.
@@ -68,7 +84,7 @@ fn finish(project: &Project, Module { slug, .. }: Module<'_>, compiled: &Path) -
     let site = project.root.join("web/public/wasm");
     let made = ["js", "wasm", "bytes"].map(|kind| site.join(file(slug, kind)));
     let binary = fs::read(compiled).with_context(|| format!("cannot read {}", compiled.display()))?;
-    let print = fingerprint(&binary) + &OPTIMISE.concat();
+    let print = fingerprint(&binary) + &OPTIMISE.concat() + " hoist";
     let stamp = project.scratch()?.join(format!("{slug}.wasm-stamp"));
     if made.iter().all(|path| path.is_file()) && fs::read_to_string(&stamp).is_ok_and(|old| old == print) {
         return Ok(());
@@ -85,9 +101,7 @@ fn finish(project: &Project, Module { slug, .. }: Module<'_>, compiled: &Path) -
     bindgen.no_modules(true)?.generate(&bound).with_context(|| format!("no bindings for {slug}"))?;
 
     let optimised = bound.join("optimised.wasm");
-    let mut wasm_opt = project.npm_tool("wasm-opt");
-    run(wasm_opt.args(OPTIMISE).arg(bound.join(file(slug, "wasm"))).arg("-o").arg(&optimised))?;
-
+    optimise(project, &bound.join(file(slug, "wasm")), &optimised)?;
     let bytes = fs::read(&optimised)?;
     if !bytes.starts_with(b"\0asm") {
         bail!("wasm-opt gave no module for {slug}");
@@ -99,7 +113,7 @@ fn finish(project: &Project, Module { slug, .. }: Module<'_>, compiled: &Path) -
     fs::write(wasm, &bytes)?;
     fs::write(script, format!("self.orreryWasm = \"{text}\";\n"))?;
     fs::write(stamp, print)?;
-    println!("module {slug}: {} KB of WebAssembly", bytes.len() / 1000);
+    eprintln!("module {slug}: {} KB of WebAssembly", bytes.len() / 1000);
     Ok(())
 }
 
