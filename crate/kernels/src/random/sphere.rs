@@ -53,10 +53,11 @@ fn symmetric_beta(k: usize, rng: &mut impl Rng) -> f64 {
 }
 
 /// Reflects `x` by the Householder matrix that carries the first axis to the unit vector `mean`:
-/// `x - 2 u (u·x) / (u·u)` with `u = e_0 - mean`.
+/// `x - 2 u (u·x) / (u·u)` with `u = e_0 - mean`. Near the axis, `1 - m_0` would cancel: it is
+/// `(m_1² + m_2² + …) / (1 + m_0)` (Parlett, 1971).
 pub fn reflect(x: &mut [f64], mean: &[f64]) {
     let mut u: Vec<f64> = mean.iter().map(|m| -m).collect();
-    u[0] += 1.0;
+    u[0] = if mean[0] > 0.0 { dot(&u[1..], &u[1..]) / (1.0 + mean[0]) } else { 1.0 - mean[0] };
     let square = dot(&u, &u);
     if square > 0.0 {
         let factor = 2.0 * dot(&u, x) / square;
