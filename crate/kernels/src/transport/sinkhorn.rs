@@ -120,10 +120,11 @@ mod tests {
     }
 
     proptest! {
+        // An iteration contracts Hilbert's metric by tanh²(η/2) (Birkhoff), here at least by 0.991: 3,000 leave 1e-12.
         #[test]
         fn it_converges_to_the_marginals_however_it_is_cut(
             (m, n) in (1_usize..8, 1_usize..8), cost in prop::collection::vec(0.0_f64..1.0, 64),
-            masses in prop::collection::vec(0.05_f64..1.0, 16), eta in 1.0_f64..20.0, cut in 1_usize..5,
+            masses in prop::collection::vec(0.05_f64..1.0, 16), eta in 1.0_f64..6.0, cut in 1_usize..5,
         ) {
             let problem = Entropic::new(&cost[..m * n], eta, share(&masses[..m]), share(&masses[8..8 + n])).expect("a problem");
             let (mut whole, mut pieces) = (Sinkhorn::new(&problem), Sinkhorn::new(&problem));
