@@ -121,12 +121,8 @@ pub fn sliced_wasserstein(
 mod tests {
     use super::*;
     use crate::transport::Exact;
+    use crate::transport::share;
     use proptest::prelude::*;
-
-    fn share(masses: &[f64]) -> Vec<f64> {
-        let sum: f64 = masses.iter().sum();
-        masses.iter().map(|mass| mass / sum).collect()
-    }
 
     proptest! {
         #[test]

@@ -24,3 +24,10 @@ pub use scalar::Scalar;
 pub use scaling::Scaling;
 pub use semidiscrete::SemiDiscrete;
 pub use sinkhorn::Sinkhorn;
+
+/// Masses as parts of their sum.
+#[cfg(test)]
+fn share(masses: &[f64]) -> Vec<f64> {
+    let sum: f64 = masses.iter().sum();
+    masses.iter().map(|mass| mass / sum).collect()
+}

@@ -144,12 +144,8 @@ fn scaling<T: Scalar>(mass: T, sum: T, power: T) -> Result<T, Error> {
 mod tests {
     use super::*;
     use crate::transport::Sinkhorn;
+    use crate::transport::share;
     use proptest::prelude::*;
-
-    fn share(masses: &[f64]) -> Vec<f64> {
-        let sum: f64 = masses.iter().sum();
-        masses.iter().map(|mass| mass / sum).collect()
-    }
 
     proptest! {
         #[test]

@@ -106,6 +106,7 @@ mod tests {
     use super::*;
     use crate::math::{exp, log};
     use crate::transport::Error;
+    use crate::transport::share;
     use proptest::prelude::*;
 
     fn marginals(problem: &Entropic, s: &Sinkhorn) -> (Vec<f64>, Vec<f64>) {
@@ -120,11 +121,10 @@ mod tests {
     }
 
     proptest! {
-        // An iteration contracts Hilbert's metric by tanh²(η/2) (Birkhoff), here at least by 0.991: 3,000 leave 1e-12.
         #[test]
         fn it_converges_to_the_marginals_however_it_is_cut(
             (m, n) in (1_usize..8, 1_usize..8), cost in prop::collection::vec(0.0_f64..1.0, 64),
-            masses in prop::collection::vec(0.05_f64..1.0, 16), eta in 1.0_f64..6.0, cut in 1_usize..5,
+            masses in prop::collection::vec(0.05_f64..1.0, 16), eta in 1.0_f64..20.0, cut in 1_usize..5,
         ) {
             let problem = Entropic::new(&cost[..m * n], eta, share(&masses[..m]), share(&masses[8..8 + n])).expect("a problem");
             let (mut whole, mut pieces) = (Sinkhorn::new(&problem), Sinkhorn::new(&problem));
@@ -135,9 +135,13 @@ mod tests {
                 pieces.advance(&problem, cut);
             }
             prop_assert_eq!(&whole.u, &pieces.u);
-            let (rows, columns) = marginals(&problem, &whole);
-            for (sum, mass) in rows.iter().zip(problem.r()).chain(columns.iter().zip(problem.c())) {
-                prop_assert!((sum - mass).abs() < 1e-9, "{} and {}", sum, mass);
+            // An iteration contracts Hilbert's metric by tanh²(η/2) (Birkhoff): up to η = 6, 3,000 of them leave 1e-12.
+            // A sharper problem may be near a tie, where it crawls.
+            if eta <= 6.0 {
+                let (rows, columns) = marginals(&problem, &whole);
+                for (sum, mass) in rows.iter().zip(problem.r()).chain(columns.iter().zip(problem.c())) {
+                    prop_assert!((sum - mass).abs() < 1e-9, "{} and {}", sum, mass);
+                }
             }
         }
     }
@@ -166,11 +170,6 @@ mod tests {
         }
         let diagonal = exp(s.u[0] + s.v[0]);
         assert!((diagonal - 0.5 / (1.0 + exp(-eta))).abs() < 1e-15);
-    }
-
-    fn share(masses: &[f64]) -> Vec<f64> {
-        let sum: f64 = masses.iter().sum();
-        masses.iter().map(|mass| mass / sum).collect()
     }
 
     proptest! {
