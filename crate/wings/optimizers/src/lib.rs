@@ -3,6 +3,7 @@
 orrery_core::wing! {
     "optimizers", "Optimizers";
     lion_lyapunov::LionLyapunov,
+    stochastic_model_based::StochasticModelBased,
 }
 
 orrery_browser::export!(crate::WING);
