@@ -7,7 +7,8 @@ export interface Card {
   slug: string;
   wing: string;
   title: string;
-  year: number;
+  /** When the paper appeared; an arena is no paper's and has none. */
+  year?: number;
   /** The reading lists that hold the paper, from 0. */
   lists: number[];
   claim: string;

@@ -42,7 +42,7 @@ ${neighbours(catalogue, exhibit)}
 export function embedPage(exhibit: Exhibit, texts: Texts, head: Html): Page {
   const path = `embed/${exhibit.slug}/index.html`;
   const body = html`<main id="main">
-<h1><a href="${rootFrom(path)}e/${exhibit.slug}/" target="_blank" rel="noopener">${exhibit.title}</a> <small>${exhibit.year}</small></h1>
+<h1><a href="${rootFrom(path)}e/${exhibit.slug}/" target="_blank" rel="noopener">${exhibit.title}</a> <small>${exhibit.year ?? ARENA}</small></h1>
 <h2 class="unseen">The exhibit</h2>
 <orrery-exhibit name="${exhibit.slug}" embed></orrery-exhibit>
 <article class="essay" data-part="essay">${texts.essay}</article>
@@ -62,18 +62,22 @@ function titleLine(exhibit: Exhibit): Html {
   return html`<div class="title"><h1>${exhibit.title}</h1><p>${paper(exhibit)}</p></div>`;
 }
 
+/** What stands where a paper's year does. */
+const ARENA = 'A workbench';
+
 function paper(exhibit: Exhibit): Html {
+  if (exhibit.year === undefined) return html`${ARENA}, of this wing's methods side by side`;
   return html`${exhibit.year} · <a href="${arxivSearch(exhibit.title)}" rel="noopener">Find it on arXiv</a>`;
 }
 
 function facts(exhibit: Exhibit, wing: string): Html {
   const row = (term: string, detail: Html | string) => html`<dt>${term}</dt><dd>${detail}</dd>`;
   return html`<dl class="facts">${[
-    row('The paper', paper(exhibit)),
+    exhibit.year === undefined ? row('What it is', paper(exhibit)) : row('The paper', paper(exhibit)),
     row('The claim', sentence(exhibit.claim)),
     row('What runs', exhibit.contenders.map((contender) => contender.label).join('; ')),
     row('Wing', wing),
-    row('Read in', exhibit.lists.map(listName).join(', ')),
+    exhibit.lists.length > 0 && row('Read in', exhibit.lists.map(listName).join(', ')),
   ]}</dl>`;
 }
 

@@ -10,6 +10,7 @@ baseline it is meant to beat, and its claim is measured while you move the contr
 export function galleryPage(catalogue: Catalogue, head: Html): Page {
   const rooms = catalogue.rooms;
   const total = rooms.reduce((sum, room) => sum + room.cards.length, 0);
+  const papers = rooms.flatMap((room) => room.cards).filter((card) => card.year !== undefined).length;
   const body = html`${masthead('./')}
 <main id="main">
 <div class="opening"><h1>Papers you can turn by hand</h1><p>${INTRODUCTION}</p></div>
@@ -22,7 +23,7 @@ ${footer()}`;
     path: 'index.html',
     kind: 'gallery',
     title: 'Orrery: papers you can turn by hand',
-    description: `${total} papers run live in your browser, each beside its baseline, with its claim measured as you watch.`,
+    description: `${papers} papers run live in your browser, each beside its baseline, with its claim measured as you watch.`,
     head,
     body,
   };
@@ -52,7 +53,7 @@ function wing(room: Room): Html {
 }
 
 function card(entry: Card): Html {
-  return html`<li data-slug="${entry.slug}" data-lists="${entry.lists.map((list) => list + 1).join(' ')}" data-words="${entry.algorithms.join(', ')}"><a href="e/${entry.slug}/"><span class="poster"></span><h3>${entry.title}</h3><p>${sentence(entry.claim)} <em class="${entry.verdict}">${verdictWords(entry.verdict)}</em> <span class="year">${entry.year}</span></p></a></li>
+  return html`<li data-slug="${entry.slug}" data-lists="${entry.lists.map((list) => list + 1).join(' ')}" data-words="${entry.algorithms.join(', ')}"><a href="e/${entry.slug}/"><span class="poster"></span><h3>${entry.title}</h3><p>${sentence(entry.claim)} <em class="${entry.verdict}">${verdictWords(entry.verdict)}</em> <span class="year">${entry.year ?? 'a workbench'}</span></p></a></li>
 `;
 }
 

@@ -128,6 +128,15 @@ describe('the pages', () => {
     expect(markup).toContain('query=The%20%3Cfirst%3E%20%26%20its%20claim');
   });
 
+  it('say of an arena that it is a workbench, and look for no paper', () => {
+    const { year: _, ...card } = catalogue.exhibit('first');
+    const arena = { ...card, lists: [] };
+    const page = exhibitPage(catalogue, arena, textsOf('first'), head).body.text;
+    expect(page).toContain('A workbench');
+    for (const markup of [page, embedPage(arena, textsOf('first'), head).body.text])
+      expect(markup).not.toMatch(/arxiv|undefined|Read in/);
+  });
+
   it('lead on to the neighbours in the wing', () => {
     const first = exhibitPage(catalogue, catalogue.exhibit('first'), textsOf('first'), head).body.text;
     expect(first).toContain('rel="next" href="../second/"');

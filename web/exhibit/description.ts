@@ -16,7 +16,8 @@ export interface Description {
   slug: string;
   wing: string;
   title: string;
-  year: number;
+  /** None where the exhibit is an arena. */
+  year?: number;
   contenders: Contender[];
   specs: Spec[];
   scenarios: Scenario[];

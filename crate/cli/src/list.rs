@@ -44,7 +44,7 @@ pub fn text(registry: &Registry) -> String {
     for wing in registry.wings() {
         out += &format!("{} ({})\n", wing.title, wing.slug);
         for Entry { card, .. } in wing.exhibits {
-            out += &format!("  {:width$}  {} ({})\n", card.slug, card.title, card.year);
+            out += &format!("  {:width$}  {}\n", card.slug, card.listed());
         }
     }
     out

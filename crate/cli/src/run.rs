@@ -84,7 +84,7 @@ impl Reached {
     pub fn text(&self, brief: bool) -> String {
         let Frame { step, figures, claim, .. } = &self.frame;
         let card = &self.entry.card;
-        let mut out = format!("{} ({})\n{}\n", card.title, card.year, self.where_it_stands(*step));
+        let mut out = format!("{}\n{}\n", card.listed(), self.where_it_stands(*step));
         for layout in figures.layouts() {
             out += &figure(layout, figures, brief);
         }

@@ -16,16 +16,37 @@ pub struct Card {
     pub slug: &'static str,
     /// The paper's title.
     pub title: &'static str,
-    /// The year it appeared.
+    /// The year it appeared; [`Card::ARENA`] where there is no paper.
+    #[serde(skip_serializing_if = "no_paper")]
     pub year: u16,
-    /// The reading lists that hold it, 0 to 4.
+    /// The reading lists that hold it, 0 to 4. No list holds an arena.
     pub lists: &'static [u8],
     /// The claim in one line, for the gallery.
     pub claim: &'static str,
     /// What runs here, for the search: algorithms and ideas by the names the field uses.
     pub algorithms: &'static [&'static str],
-    /// The paper's algorithm first, then its baselines. Each keeps one colour in all figures.
+    /// The paper's algorithm first, then its baselines; in an arena, all of equal rank. Each keeps one colour in all figures.
     pub contenders: &'static [Contender],
+}
+
+fn no_paper(year: &u16) -> bool {
+    *year == Card::ARENA
+}
+
+impl Card {
+    /// In the place of a year, of an arena: a wing's workbench, its methods side by side on the visitor's own problem. It
+    /// is no paper's, so the page shows no year, looks for no paper, and its contenders need not be paper and baseline.
+    pub const ARENA: u16 = 0;
+
+    /// Whether this is an arena.
+    pub fn is_arena(&self) -> bool {
+        no_paper(&self.year)
+    }
+
+    /// The title with what stands behind it in lists: the year, or that it is an arena.
+    pub fn listed(&self) -> String {
+        if self.is_arena() { format!("{} (arena)", self.title) } else { format!("{} ({})", self.title, self.year) }
+    }
 }
 
 /// An algorithm that runs in an exhibit.

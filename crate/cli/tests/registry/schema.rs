@@ -63,16 +63,22 @@ fn card(card: &Card) -> Verdict {
     names("the slug", [card.slug])?;
     said("the title", card.title)?;
     said("the claim", card.claim)?;
-    ensure((1800..=2100).contains(&card.year), || format!("{} is no year", card.year))?;
-    ensure(!card.lists.is_empty(), || "no reading list holds it".to_owned())?;
+    if card.is_arena() {
+        ensure(card.lists.is_empty(), || "a reading list holds it, and it is no paper".to_owned())?;
+        ensure(card.contenders.len() > 1, || "an arena needs two contenders".to_owned())?;
+    } else {
+        ensure((1800..=2100).contains(&card.year), || format!("{} is no year", card.year))?;
+        ensure(!card.lists.is_empty(), || "no reading list holds it".to_owned())?;
+        let paper = card.contenders.first().is_some_and(|contender| !contender.baseline);
+        ensure(paper, || "the first contender is not the paper's".to_owned())?;
+        let baseline = card.contenders.iter().any(|contender| contender.baseline);
+        ensure(baseline, || "there is no baseline".to_owned())?;
+    }
     ensure(card.lists.iter().all(|list| *list <= 4), || format!("lists are 0 to 4, not {:?}", card.lists))?;
     ensure(!card.algorithms.is_empty(), || "no algorithm is named for the search".to_owned())?;
     let contenders = card.contenders;
     names("the contender", contenders.iter().map(|contender| contender.id))?;
-    contenders.iter().try_for_each(|contender| said("a contender's label", contender.label))?;
-    let paper = contenders.first().is_some_and(|contender| !contender.baseline);
-    ensure(paper, || "the first contender is not the paper's".to_owned())?;
-    ensure(contenders.iter().any(|contender| contender.baseline), || "there is no baseline".to_owned())
+    contenders.iter().try_for_each(|contender| said("a contender's label", contender.label))
 }
 
 /// The words of the essay; formulas are not words.

@@ -235,6 +235,7 @@ pub fn trials() -> Vec<Trial> {
         wrong("a-bad-slug", with_card(|card| card.slug = "Heron_roots"), schema, "not lower-case words"),
         wrong("no-claim", with_card(|card| card.claim = ""), schema, "the claim is empty"),
         wrong("no-reading-list", with_card(|card| card.lists = &[]), schema, "no reading list"),
+        wrong("an-arena-in-a-list", with_card(|card| card.year = Card::ARENA), schema, "it is no paper"),
         wrong(
             "no-baseline",
             with_card(|card| card.contenders = HERON.card.contenders.split_at(1).0),

@@ -22,29 +22,56 @@
 //! }
 //! ```
 
+mod adabelief;
 mod adafactor;
 mod adagrad;
 mod adam;
 mod adamw;
 mod amsgrad;
 mod armijo;
+mod d_adapt_adam;
+mod d_adapt_sgd;
+mod d_adaptation;
+mod diffgrad;
+mod dog;
 mod lbfgs;
 mod lion;
 mod moments;
+mod normalized;
+mod polyak;
+mod prodigy;
 mod rmsprop;
+mod sam;
+mod schedule_free;
 mod sgd;
+mod triple_momentum;
+mod u_dog;
+mod vector;
 mod wolfe;
 
+pub use adabelief::AdaBelief;
 pub use adafactor::{Adafactor, Forgetting};
 pub use adagrad::Adagrad;
 pub use adam::Adam;
 pub use adamw::AdamW;
 pub use amsgrad::AmsGrad;
 pub use armijo::armijo;
+pub use d_adapt_adam::DAdaptAdam;
+pub use d_adapt_sgd::DAdaptSgd;
+pub use d_adaptation::DAdaptation;
+pub use diffgrad::DiffGrad;
+pub use dog::Dog;
 pub use lbfgs::{Lbfgs, Step};
 pub use lion::Lion;
+pub use normalized::Normalized;
+pub use polyak::{Carried, Polyak};
+pub use prodigy::Prodigy;
 pub use rmsprop::RmsProp;
+pub use sam::Sam;
+pub use schedule_free::ScheduleFree;
 pub use sgd::Sgd;
+pub use triple_momentum::TripleMomentum;
+pub use u_dog::UDog;
 pub use wolfe::{Stalled, Wolfe};
 
 /// A rule that needs no more than the gradient where it stands.
@@ -54,4 +81,26 @@ pub trait Optimizer<T> {
 
     /// The learning rate, for a schedule to set before a step.
     fn rate(&mut self) -> &mut f64;
+}
+
+/// A rule that looks at the function where it wants to: at its value, or at the gradient of other points than the one it
+/// is at. Every [`Optimizer`] is one that looks once, where it stands.
+pub trait Method {
+    /// One update of the parameters `x`. `look` gives the value at a point and writes the gradient there.
+    fn advance(&mut self, x: &mut [f64], look: &mut dyn FnMut(&[f64], &mut [f64]) -> f64);
+
+    /// The learning rate, or the factor on what the rule finds itself, for a schedule to set before a step.
+    fn learning_rate(&mut self) -> &mut f64;
+}
+
+impl<R: Optimizer<f64>> Method for R {
+    fn advance(&mut self, x: &mut [f64], look: &mut dyn FnMut(&[f64], &mut [f64]) -> f64) {
+        let mut g = vec![0.0; x.len()];
+        look(x, &mut g);
+        self.step(x, &g);
+    }
+
+    fn learning_rate(&mut self) -> &mut f64 {
+        self.rate()
+    }
 }

@@ -1,5 +1,9 @@
 //! First-order methods: how a step is taken.
 
+pub mod curves;
+pub mod plane;
+pub mod sweep;
+
 orrery_core::wing! {
     "optimizers", "Optimizers";
     lion_lyapunov::LionLyapunov,

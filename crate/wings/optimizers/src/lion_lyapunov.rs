@@ -29,8 +29,8 @@
 //! weights. In the plane the group norm is that of the nested groups $\{x,y\}\supset\{y\}$, in 200 dimensions of
 //! groups of ten.
 
+use crate::plane::{self, Classic, Field, Plane, Window};
 use orrery_core::prelude::*;
-use orrery_kernels::expression::Expression;
 use orrery_kernels::math::{PI, cos, exp, log1p, sin};
 use orrery_kernels::ode::DormandPrince;
 use orrery_kernels::random::normals;
@@ -249,9 +249,8 @@ impl Kinetic {
     }
 }
 
-/// The rotated quadratic $\tfrac12(x-c)^\top A(x-c)$.
-const A: [[f64; 2]; 2] = [[3.0, 1.0], [1.0, 0.6]];
-const CENTRE: [f64; 2] = [2.5, -0.5];
+/// The rotated quadratic.
+const QUADRATIC: Plane = Plane::Quadratic { matrix: [[3.0, 1.0], [1.0, 0.6]], centre: [2.5, -0.5] };
 
 /// Weights and examples of the logistic regression.
 const WEIGHTS: usize = 200;
@@ -259,9 +258,7 @@ const EXAMPLES: usize = 250;
 
 #[derive(Clone)]
 enum Objective {
-    Quadratic,
-    Rosenbrock,
-    Formula(Rc<Expression>),
+    Plane(Plane),
     Logistic(Rc<Logistic>),
 }
 
@@ -318,36 +315,17 @@ impl Objective {
     /// $f(x)$, with $\nabla f(x)$ written into `gradient`.
     fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
         match self {
-            Self::Quadratic => {
-                let d = [x[0] - CENTRE[0], x[1] - CENTRE[1]];
-                gradient[0] = A[0][0] * d[0] + A[0][1] * d[1];
-                gradient[1] = A[1][0] * d[0] + A[1][1] * d[1];
-                0.5 * (d[0] * gradient[0] + d[1] * gradient[1])
-            }
-            Self::Rosenbrock => {
-                // (1 - x)² + 100 (y - x²)²
-                let (off, bend) = (1.0 - x[0], x[1] - x[0] * x[0]);
-                gradient[0] = -2.0 * off - 400.0 * bend * x[0];
-                gradient[1] = 200.0 * bend;
-                off * off + 100.0 * bend * bend
-            }
-            Self::Formula(f) => {
-                let (value, by_x) = f.derivative(x, 0);
-                gradient[0] = by_x;
-                gradient[1] = f.derivative(x, 1).1;
-                value
-            }
+            Self::Plane(f) => f.value_and_gradient(x, gradient),
             Self::Logistic(data) => data.value_and_gradient(x, gradient),
         }
     }
 
     fn value(&self, x: &[f64]) -> f64 {
         match self {
-            Self::Formula(f) => f.eval(x),
+            Self::Plane(f) => f.value(x),
             Self::Logistic(data) => {
                 data.margins(x).into_iter().map(|z| Logistic::loss(z).0).sum::<f64>() / EXAMPLES as f64
             }
-            _ => self.value_and_gradient(x, &mut [0.0; 2]),
         }
     }
 }
@@ -599,38 +577,6 @@ impl Flow {
     }
 }
 
-/// A grid of values, made once.
-struct Field {
-    values: Vec<f64>,
-    levels: Vec<f64>,
-    half: f64,
-}
-
-impl Field {
-    /// Cells along a side.
-    const SIDE: usize = 48;
-
-    fn new(half: f64, f: impl Fn(f64, f64) -> f64) -> Self {
-        let side = Self::SIDE;
-        let at = |k: usize| half * ((2 * k + 1) as f64 / side as f64 - 1.0);
-        let mut values: Vec<f64> = (0..side * side).map(|k| f(at(k % side), at(k / side))).collect();
-        let finite = || values.iter().copied().filter(|value| value.abs() < 1e12);
-        let low = finite().fold(f64::INFINITY, f64::min);
-        let high = finite().fold(f64::NEG_INFINITY, f64::max);
-        let (low, high) = if low <= high { (low, high) } else { (0.0, 0.0) };
-        values.iter_mut().for_each(|value| *value = if value.is_nan() { high } else { value.clamp(low, high) });
-        // Closer together in the valley, where the paths end.
-        let share = |k: usize| (k as f64 / 14.0) * (k as f64 / 14.0) * (k as f64 / 14.0);
-        let levels = (0..14).map(|k| low + (high - low) * share(k)).collect();
-        Self { values, levels, half }
-    }
-
-    fn grid(&self) -> Grid<'_> {
-        let ends = [-self.half, self.half];
-        Grid { values: &self.values, columns: Self::SIDE, x: ends, y: ends }
-    }
-}
-
 /// What does not change during a run.
 struct Fixed {
     f: Composite,
@@ -795,12 +741,9 @@ impl Exhibit for LionLyapunov {
 
     fn new(setting: &Setting, rng: &mut Rng) -> Result<Self> {
         let objective = match setting.objective {
-            Problem::Quadratic => Objective::Quadratic,
-            Problem::Rosenbrock => Objective::Rosenbrock,
-            Problem::Formula => {
-                let f = Expression::parse(&setting.formula.0, &["x", "y"]);
-                Objective::Formula(Rc::new(f.map_err(|wrong| Error::of("formula", wrong.message).at(wrong.at))?))
-            }
+            Problem::Quadratic => Objective::Plane(QUADRATIC),
+            Problem::Rosenbrock => Objective::Plane(Plane::classic(Classic::Rosenbrock)),
+            Problem::Formula => Objective::Plane(Plane::formula("formula", &setting.formula)?),
             Problem::Logistic => Objective::Logistic(Rc::new(Logistic::new(rng))),
         };
         let large = setting.objective == Problem::Logistic;
@@ -825,27 +768,27 @@ impl Exhibit for LionLyapunov {
         let mut projected = x.clone();
         f.project(&mut projected);
         let (optimum, best) = if large { f.minimise_from(projected.clone(), 250) } else { f.minimise_in_plane() };
-        let half = 4.0_f64.max(1.25 / lambda);
+        let window = Window::square(4.0_f64.max(1.25 / lambda));
         let contours = match &f.f {
             Objective::Logistic(data) => {
                 // A cut through the best point, along two weights: the margins of all others are summed once.
                 let rest = data.margins(&[&[0.0, 0.0], &best[2..]].concat());
                 let (first, second) = (&data.by_weight[..EXAMPLES], &data.by_weight[EXAMPLES..2 * EXAMPLES]);
-                Field::new(half, |x, y| {
+                Field::new(window, |[x, y]| {
                     let margins = rest.iter().zip(first.iter().zip(second)).map(|(z, (b, c))| z + x * b + y * c);
                     margins.map(|z| Logistic::loss(z).0).sum::<f64>() / EXAMPLES as f64
                 })
             }
-            _ => Field::new(half, |x, y| f.value(&[x, y])),
+            _ => Field::new(window, |x| f.value(&x)),
         };
         let padded = |x: f64, y: f64| {
             let mut point = vec![0.0; dimension];
             (point[0], point[1]) = (x, y);
             point
         };
-        let kinetic = Field::new(3.0, |x, y| f.k.value(&padded(x, y)));
+        let kinetic = Field::new(Window::square(3.0), |[x, y]| f.k.value(&padded(x, y)));
         // Infinity is drawn as the top of the scale.
-        let conjugate = Field::new(3.0, |x, y| {
+        let conjugate = Field::new(Window::square(3.0), |[x, y]| {
             let y = padded(x, y);
             if f.k.distance(&y) > 0.0 { 1.25 } else { f.k.conjugate(&y) }
         });
@@ -922,7 +865,6 @@ impl Exhibit for LionLyapunov {
     fn figures(&self, figures: &mut Figures) {
         let fixed = &*self.fixed;
         let lambda = fixed.rates.lambda;
-        let half = fixed.contours.half;
         let large = fixed.dimension > 2;
         let (first, second) = if large { ("weight 1 of 200", "weight 2 of 200") } else { ("x", "y") };
 
@@ -934,23 +876,16 @@ impl Exhibit for LionLyapunov {
                 caption += &format!(" {name} stopped at iteration {t}: f or its gradient is not finite there.");
             }
         }
-        let mut path = figures.figure("path", "The walls that weight decay builds", caption);
-        path.x(Axis::linear(first).domain(-half, half)).y(Axis::linear(second).domain(-half, half)).equal();
-        path.contour(fixed.contours.grid(), &fixed.contours.levels, Some(Colors::sequential("f + K*(λx)/λ"))).faint();
+        let title = "The walls that weight decay builds";
+        let mut path = fixed.contours.figure(figures, "path", title, caption, [first, second, "f + K*(λx)/λ"]);
         let wall: Vec<[f64; 2]> = fixed.outline.iter().map(|[x, y]| [x / lambda, y / lambda]).collect();
         path.line(xs(&wall), ys(&wall)).ink(Ink::Accent).label("the wall: λx on the edge of D");
-        path.line(self.projected_track.path.xs(), self.projected_track.path.ys()).of("projected");
-        path.line(self.adamw_track.path.xs(), self.adamw_track.path.ys()).of("adamw");
         path.line(self.flow_path.xs(), self.flow_path.ys()).of("lion").label("Lion's equation").dashed();
-        path.line(self.lion_track.path.xs(), self.lion_track.path.ys()).of("lion");
-        path.dot([fixed.optimum_at[0]], [fixed.optimum_at[1]])
-            .symbol(Symbol::Cross)
-            .radius(6.0)
-            .label("optimum inside");
-        path.dot([self.projected[0]], [self.projected[1]]).of("projected").symbol(Symbol::Square).radius(4.0);
-        path.dot([self.adamw.x[0]], [self.adamw.x[1]]).of("adamw").radius(5.0);
-        path.dot([self.lion.x[0]], [self.lion.x[1]]).of("lion").radius(5.0);
-        path.dot([fixed.start[0]], [fixed.start[1]]).symbol(Symbol::Ring).radius(7.0).label("start").drags("start");
+        plane::minima(&mut path, &[fixed.optimum_at], "optimum inside");
+        plane::path(&mut path, "projected", &self.projected_track.path);
+        plane::path(&mut path, "adamw", &self.adamw_track.path);
+        plane::path(&mut path, "lion", &self.lion_track.path);
+        plane::start(&mut path, fixed.start, "start");
 
         let caption = "The energy H/α above its least value. Along the equation it only falls; where Lion's own steps \
                        make it rise, there is a dot.";
