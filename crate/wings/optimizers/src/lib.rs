@@ -2,11 +2,13 @@
 
 pub mod curves;
 pub mod plane;
+pub mod problems;
 pub mod sweep;
 
 orrery_core::wing! {
     "optimizers", "Optimizers";
     lion_lyapunov::LionLyapunov,
+    optimizer_arena::OptimizerArena,
 }
 
 orrery_browser::export!(crate::WING);
