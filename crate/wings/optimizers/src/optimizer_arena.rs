@@ -185,7 +185,7 @@ pub struct Setting {
     #[control(label = "gradient noise σ", range = 0.0..=3.0, default = 0.0)]
     pub noise: f64,
     /// Gradients that each may look at.
-    #[control(label = "budget", range = 20..=3000, log, default = 500)]
+    #[control(label = "budget", range = 20..=3000, log, default = 1500)]
     pub budget: usize,
     /// Rates from 10⁻⁵ to 10 that each rule is tried at.
     #[control(label = "rates in the grid", range = 3..=25, default = 19)]
@@ -691,8 +691,8 @@ impl Exhibit for OptimizerArena {
         Claim::new(vec![
             Clause::at_most(
                 format!(
-                    "In {compared} steps no contender differs from its rule's other formulation, given the same gradients at \
-                     the same point, by more than {{value}} of the point's size; {{high}} is allowed."
+                    "Of {compared} steps the one that is farthest from its rule's other formulation, given the same \
+                     gradients at the same point, is {{value}} of the point's size away; {{high}} is allowed."
                 ),
                 (compared > 0).then_some(worst),
                 BOUND,
@@ -728,7 +728,7 @@ impl Exhibit for OptimizerArena {
                 "conditioned",
                 "A long quadratic",
                 "Thirty turned dimensions, condition 1000: scaling coordinates helps little, momentum much.",
-                Setting { problem: Problem::Quadratic, rates: 13, ..default.clone() },
+                Setting { problem: Problem::Quadratic, budget: 500, rates: 13, ..default.clone() },
             ),
             Scenario::holds(
                 "digits",
@@ -739,7 +739,7 @@ impl Exhibit for OptimizerArena {
             Scenario::fails(
                 "uncorrected",
                 "Adam without its correction",
-                "Its first steps are three times as long as published, and the shadow notices at once.",
+                "Its first step is three times as long as published, and the other formulation notices at once.",
                 Setting { fault: Fault::Uncorrected, rates: 5, ..default.clone() },
             ),
             Scenario::fails(
@@ -771,17 +771,26 @@ fn lowest(f: &Plane, field: &Field) -> f64 {
 
 /// A number for a table of words.
 fn three_digits(x: f64) -> String {
-    if x == 0.0 || (1e-2..1e4).contains(&x.abs()) {
-        let places = if x.abs() >= 100.0 {
-            0
-        } else if x.abs() >= 1.0 {
-            2
-        } else {
+    if x == 0.0 {
+        return "0".to_owned();
+    }
+    if (1e-2..1e3).contains(&x.abs()) {
+        let places = if x.abs() < 0.1 {
+            4
+        } else if x.abs() < 1.0 {
             3
+        } else {
+            2
         };
         return format!("{x:.places$}");
     }
-    format!("{x:.1e}").replace("e-", " · 10^−").replace('e', " · 10^")
+    let scientific = format!("{x:.2e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let raised = |digit: char| match digit {
+        '-' => '⁻',
+        digit => digit.to_digit(10).and_then(|digit| "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().nth(digit as usize)).unwrap_or(digit),
+    };
+    format!("{mantissa}×10{}", exponent.chars().map(raised).collect::<String>())
 }
 
 #[cfg(test)]
