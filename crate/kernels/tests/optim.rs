@@ -3,7 +3,9 @@
 use orrery_kernels::autodiff::Float;
 use orrery_kernels::math::{cos, sin};
 use orrery_kernels::optim::{
-    Adafactor, Adagrad, Adam, AdamW, AmsGrad, Forgetting, Lbfgs, Lion, Optimizer, RmsProp, Sgd,
+    AdaBelief, Adafactor, Adagrad, Adam, AdamW, AmsGrad, Carried, DAdaptAdam, DAdaptSgd, DAdaptation, DiffGrad, Dog,
+    Forgetting, Lbfgs, Lion, Method, Normalized, Optimizer, Polyak, Prodigy, RmsProp, Sam, ScheduleFree, Sgd,
+    TripleMomentum, UDog,
 };
 use serde_json::Value;
 
@@ -38,16 +40,29 @@ fn apart(mine: &[f64], expected: &[f64]) -> f64 {
     mine.iter().zip(expected).fold(0.0, |most: f64, (x, y)| most.max((x - y).abs())) / size
 }
 
-/// How far a path strays from the stored one, whose points stand fifteen steps apart.
+/// The function itself, with its gradient.
+fn look(x: &[f64], t: f64, g: &mut [f64]) -> f64 {
+    let x: &[f64; N] = x.try_into().unwrap();
+    g.copy_from_slice(&gradient(x, t));
+    let ripples = (0..N).map(|i| sin(3.0 * x[i]) + sin(0.7 * t + i as f64) * x[i]);
+    let valley = x.windows(2).map(|x| {
+        let off = x[1] - x[0] * x[0];
+        5.0 * off * off + (1.0 - x[0]) * (1.0 - x[0])
+    });
+    ripples.sum::<f64>() + valley.sum::<f64>()
+}
+
+/// How far a path strays from the stored one, whose points stand evenly apart.
 fn strays(name: &str, mut step: impl FnMut(&mut [f64; N], f64)) -> f64 {
     let points = reference()["paths"][name].as_array().unwrap().clone();
-    assert_eq!(points.len(), 16, "{name}");
+    assert!([4, 16].contains(&points.len()), "{name}");
+    let every = 240 / points.len();
     let mut x = start();
     let mut worst: f64 = 0.0;
     for t in 0..240 {
-        step(&mut x, f64::from(t));
-        if (t + 1) % 15 == 0 {
-            worst = worst.max(apart(&x, &numbers(&points[(t / 15) as usize])));
+        step(&mut x, t as f64);
+        if (t + 1) % every == 0 {
+            worst = worst.max(apart(&x, &numbers(&points[t / every])));
         }
     }
     worst
@@ -61,6 +76,12 @@ fn rules<T: Float + 'static>() -> Vec<(&'static str, Box<dyn Optimizer<T>>)> {
     let mut papers = AmsGrad::new(N, 0.05, [0.9, 0.9]);
     papers.corrected = false;
     let shapes = [(2, 4), (1, 4)];
+    let mut diff = DiffGrad::new(N, 0.03, [0.9, 0.99]);
+    diff.epsilon = 1e-30;
+    let mut half = DAdaptSgd::new(0.5, 1e-6);
+    half.rate = 0.2;
+    let mut dual = DAdaptation::new(0.01);
+    dual.rate = 0.7;
     let mut plain = Adafactor::new(&shapes, 0.03);
     (plain.relative, plain.clip, plain.forgetting) = (false, 0.7, Forgetting::Power(0.5));
     vec![
@@ -78,6 +99,15 @@ fn rules<T: Float + 'static>() -> Vec<(&'static str, Box<dyn Optimizer<T>>)> {
         ("lion", Box::new(Lion::new(N, 0.003, [0.9, 0.98], 0.2))),
         ("adafactor", Box::new(Adafactor::new(&shapes, 0.1))),
         ("adafactor, plain", Box::new(plain)),
+        ("adabelief", Box::new(AdaBelief::new(N, 0.03, [0.9, 0.99]))),
+        ("normalized", Box::new(Normalized { rate: 0.03 })),
+        ("adagrad-norm", Box::new(Adagrad::norm(1.0, 0.1))),
+        ("diffgrad", Box::new(diff)),
+        ("dog", Box::new(Dog::new())),
+        ("d-adaptation", Box::new(dual)),
+        ("d-adapt sgd", Box::new(half)),
+        ("d-adapt adam", Box::new(DAdaptAdam::new(N, [0.9, 0.999], 1e-6))),
+        ("prodigy", Box::new(Prodigy::new(N, [0.9, 0.999], 1e-6))),
     ]
 }
 
@@ -94,6 +124,33 @@ fn every_rule_walks_as_optaxs_does() {
 }
 
 #[test]
+fn every_rule_that_looks_for_itself_walks_as_its_reference_does() {
+    let mut polyak = Polyak::new(N, -40.0, Carried::Displacement(0.0));
+    polyak.greatest = 0.01;
+    let mut displaced = Polyak::new(N, -40.0, Carried::Displacement(0.6));
+    (displaced.rate, displaced.greatest, displaced.growth) = (0.1, 0.02, 2.0);
+    let mut averaged = Polyak::new(N, -40.0, Carried::Gradient(0.6));
+    (averaged.rate, averaged.greatest) = (0.1, 0.01);
+    let mut u_dog = UDog::new();
+    u_dog.rate = 0.5;
+    let methods: Vec<(&str, Box<dyn Method>)> = vec![
+        ("schedule-free sgd", Box::new(ScheduleFree::sgd(0.003, 0.8))),
+        ("schedule-free adamw", Box::new(ScheduleFree::adamw(0.03, [0.9, 0.99], 0.3))),
+        ("sam", Box::new(Sam { base: Sgd::new(N, 0.002, 0.5), radius: 0.1 })),
+        ("polyak", Box::new(polyak)),
+        ("polyak, displacement", Box::new(displaced)),
+        ("polyak, gradient", Box::new(averaged)),
+        ("u-dog", Box::new(u_dog)),
+        ("triple momentum", Box::new(TripleMomentum::new(0.003, 0.6, 0.3))),
+    ];
+    for (name, mut method) in methods {
+        let worst = strays(name, |x, t| method.advance(x, &mut |x, g| look(x, t, g)));
+        println!("{name}: {worst:.1e}");
+        assert!(worst < 1e-10, "{name}: {worst:e}");
+    }
+}
+
+#[test]
 fn in_single_precision_every_rule_walks_nearly_so() {
     for (name, mut rule) in rules::<f32>() {
         let mut single = start().map(|x| x as f32);
@@ -103,7 +160,9 @@ fn in_single_precision_every_rule_walks_nearly_so() {
             *x = single.map(f64::from);
         });
         println!("{name}: {worst:.1e}");
-        assert!(worst < 1e-3, "{name}: {worst:e}");
+        // While their estimate grows from a millionth, these two magnify rounding.
+        let bound = if ["d-adapt adam", "prodigy"].contains(&name) { 0.1 } else { 1e-3 };
+        assert!(worst < bound, "{name}: {worst:e}");
     }
 }
 

@@ -55,7 +55,8 @@ impl Method for Polyak {
         match self.carried {
             Carried::Displacement(beta) => {
                 // η = (f - f* + β⟨g, x - x'⟩) / ‖g‖²,  x ← x - ηg + β(x - x')
-                let along = dot(&g, x) - dot(&g, &self.before);
+                let along: f64 =
+                    g.iter().zip(x.iter().zip(&self.before)).map(|(g, (x, before))| g * (x - before)).sum();
                 self.taken = self.rate * shorter(height + beta * along, dot(&g, &g));
                 let eta = self.taken;
                 for ((x, before), &g) in x.iter_mut().zip(&mut self.before).zip(&g) {

@@ -2,12 +2,14 @@
 
 pub mod curves;
 pub mod plane;
+pub mod problems;
 pub mod sweep;
 
 orrery_core::wing! {
     "optimizers", "Optimizers";
     lion_lyapunov::LionLyapunov,
     stochastic_model_based::StochasticModelBased,
+    optimizer_arena::OptimizerArena,
 }
 
 orrery_browser::export!(crate::WING);

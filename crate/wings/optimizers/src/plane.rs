@@ -233,6 +233,14 @@ impl Field {
         Grid { values: &self.values, columns: Self::SIDE, x: self.window.x, y: self.window.y }
     }
 
+    /// The centre of the lowest cell, and the value there.
+    pub fn lowest(&self) -> ([f64; 2], f64) {
+        let side = Self::SIDE;
+        let k = (0..side * side).fold(0, |best, k| if self.values[k] < self.values[best] { k } else { best });
+        let share = |k: usize| (2 * k + 1) as f64 / (2 * side) as f64;
+        (self.window.at(share(k % side), share(k / side)), self.values[k])
+    }
+
     /// The contours, faint, to be drawn upon; `label` says what their colour shows.
     pub fn contours(&self, figure: &mut Figure<'_>, label: &str) {
         let colors = Colors::sequential(label);
