@@ -2,6 +2,7 @@
 
 orrery_core::wing! {
     "transport", "Optimal transport";
+    bures_deep_linear::BuresDeepLinear,
     sinkhorn_newton_sparse::SinkhornNewtonSparse,
 }
 
