@@ -2,6 +2,7 @@
 
 orrery_core::wing! {
     "transport", "Optimal transport";
+    dirrac_recourse::Dirrac,
     sinkhorn_newton_sparse::SinkhornNewtonSparse,
 }
 
