@@ -3,6 +3,7 @@
 orrery_core::wing! {
     "transport", "Optimal transport";
     bures_deep_linear::BuresDeepLinear,
+    dirrac_recourse::Dirrac,
     sinkhorn_newton_sparse::SinkhornNewtonSparse,
 }
 
