@@ -5,6 +5,7 @@ orrery_core::wing! {
     bures_deep_linear::BuresDeepLinear,
     dirrac_recourse::Dirrac,
     sinkhorn_newton_sparse::SinkhornNewtonSparse,
+    variational_jko::VariationalJko,
 }
 
 orrery_browser::export!(crate::WING);
