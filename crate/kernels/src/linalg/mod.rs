@@ -33,7 +33,7 @@ pub use lyapunov::lyapunov;
 pub use matmul::{gram, matmul, matmul_add};
 pub use matvec::{matvec, matvec_add, outer_add};
 pub use newton_schulz::{newton_schulz_step, normalize};
-pub use pencil::pencil_eigen;
+pub use pencil::{Eigenpair, pencil_eigen};
 pub use product::product;
 pub use randomized_svd::{TruncatedSvd, randomized_svd};
 pub use real::Real;

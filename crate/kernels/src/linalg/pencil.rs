@@ -2,6 +2,9 @@
 
 use super::{Cholesky, Complex, ComplexEigen, DMatrix, DVector};
 
+/// A value with its vector.
+pub type Eigenpair = (Complex<f64>, DVector<Complex<f64>>);
+
 /// Every `λ` with its `x` of `A x = λ B x`, for a general `A` and a symmetric positive definite `B`, of which the lower
 /// triangle is read; `x* B x = 1`. With `B = L Lᵀ` they are the eigenpairs of `L⁻¹ A L⁻ᵀ`, whose vectors are `Lᵀ x` (Golub
 /// and Van Loan, *Matrix Computations*, 8.7.2). Values are as exact as `B` is well conditioned. None if `B` is not positive
@@ -9,7 +12,7 @@ use super::{Cholesky, Complex, ComplexEigen, DMatrix, DVector};
 ///
 /// # Panics
 /// If the matrices are not square and of one size.
-pub fn pencil_eigen(a: &DMatrix<f64>, b: &DMatrix<f64>) -> Option<Vec<(Complex<f64>, DVector<Complex<f64>>)>> {
+pub fn pencil_eigen(a: &DMatrix<f64>, b: &DMatrix<f64>) -> Option<Vec<Eigenpair>> {
     assert!(a.is_square() && a.shape() == b.shape(), "two square matrices of one size");
     if !a.iter().chain(b).all(|entry| entry.is_finite()) {
         return None;
