@@ -25,6 +25,7 @@ export default defineConfig({
         'web/app/gallery.ts',
         'web/app/exhibit.ts',
         'web/app/compute.ts',
+        'web/app/missing.ts',
       ],
     },
   },

@@ -12,5 +12,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 10_000,
     emptyOutDir: true,
+    rollupOptions: { input: ['index', 'gpu'].map((name) => `tests/bench/page/${name}.html`) },
   },
 });

@@ -15,9 +15,16 @@ const QUIET = [
   '--disable-backgrounding-occluded-windows',
 ];
 
-/** Without a GPU, as hosts of tests are; with the one that Chromium has in software. */
+/** Without a GPU, as hosts of tests are; with the machine's; with the one that Chromium has in software. */
 const GPU = {
   none: ['--disable-gpu'],
+  hardware: [
+    '--enable-unsafe-webgpu',
+    '--ignore-gpu-blocklist',
+    '--enable-features=Vulkan',
+    '--use-angle=vulkan',
+    '--disable-vulkan-surface',
+  ],
   software: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
 };
 

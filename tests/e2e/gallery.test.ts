@@ -72,3 +72,16 @@ describe('the gallery', () => {
     await close();
   });
 });
+
+test('an address that is not there, however deep, has the look of the site and leads to it', async () => {
+  for (const path of ['nothing', 'e/nothing/', 'e/nothing/at/all']) {
+    const { page, close } = await visit(address(path));
+    const gallery = page.getByRole('link', { name: 'The gallery' });
+    await expect.poll(() => gallery.evaluate((link) => (link as HTMLAnchorElement).href)).toBe(address(''));
+    const display = () => page.locator('.masthead').evaluate((bar) => getComputedStyle(bar).display);
+    await expect.poll(display).toBe('flex');
+    await gallery.click();
+    await page.locator(VISIBLE).first().waitFor();
+    await close();
+  }
+});

@@ -50,7 +50,9 @@ export async function serve(root: string, changes: Changes = {}) {
       const body = rewrite && /javascript|html/.test(type) ? rewrite(path, bytes.toString()) : bytes;
       response.writeHead(200, { 'content-type': type }).end(body);
     } catch {
-      response.writeHead(404, { 'content-type': 'text/plain' }).end('There is nothing here.');
+      // As hosts of static sites do, whatever the address.
+      const missing = await readFile(join(root, '404.html')).catch(() => 'There is nothing here.');
+      response.writeHead(404, { 'content-type': TYPES['.html'] }).end(missing);
     }
   });
   await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));

@@ -3,7 +3,7 @@
 import json
 
 import numpy as np
-from scipy.linalg import expm, hankel, logm, polar, solve_continuous_lyapunov, sqrtm
+from scipy.linalg import eigvals, expm, hankel, logm, polar, solve_continuous_lyapunov, sqrtm
 from scipy.sparse import random_array
 from scipy.sparse.linalg import cg
 
@@ -63,6 +63,19 @@ def eigenvalues(n):
     return {"n": n, "re": rows(a.real), "im": rows(a.imag), "value_re": rows(values.real), "value_im": rows(values.imag)}
 
 
+def pencil(n):
+    """A general matrix and a mass: values of A x = λ B x."""
+    a, b = rng.normal(size=(n, n)), rng.normal(size=(n, n))
+    b = b @ b.T + 0.5 * np.eye(n)
+    values = eigvals(a, b)
+    return {"n": n, "a": rows(a), "b": rows(b), "value_re": rows(values.real), "value_im": rows(values.imag)}
+
+
+def singular(m, n, count):
+    a = rng.normal(size=(m, n)) @ np.diag(0.5 ** np.arange(n))
+    return {"m": m, "n": n, "a": rows(a), "values": rows(np.linalg.svd(a, compute_uv=False)[:count])}
+
+
 print(
     json.dumps(
         {
@@ -73,6 +86,8 @@ print(
             "spectrum": [spectrum(64, 8), spectrum(256, 8)],
             "sparse": [sparse(20)],
             "eigenvalues": [eigenvalues(7)],
+            "pencils": [pencil(4), pencil(9)],
+            "singular": [singular(30, 20, 5)],
         },
         separators=(",", ":"),
     )

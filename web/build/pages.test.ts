@@ -66,7 +66,7 @@ describe('the pages', () => {
     embedPage(catalogue.exhibit('first'), textsOf('first'), head),
     teachPage(head),
     computePage(head),
-    missingPage(head),
+    missingPage(() => head),
   ];
 
   it('say the security policy and keep to it: no inline style, no inline script', () => {

@@ -50,8 +50,15 @@ exhibit's page, “Put it into your own page” writes both out for the settings
   };
 }
 
-/** What a host shows for an address that is not there. */
-export function missingPage(head: Html): Page {
+/** Where the site's root may lie, seen from an address of which nothing is known: pages stand two folders deep at most. */
+const ROOTS = ['./', '../', '../../', '../../../'];
+
+/**
+ * What a host shows for an address that is not there, however deep. Styles and scripts are asked for from each place
+ * where the root may lie, and the script that is found turns the links towards it.
+ */
+export function missingPage(headFrom: (root: string) => Html): Page {
+  const head = html`${ROOTS.map(headFrom)}`;
   const body = html`${masthead('./')}
 <main id="main" class="lecture"><h1>Nothing hangs here</h1>
 <p>There is no exhibit at this address. <a href="./">The gallery</a> shows all there are.</p></main>`;

@@ -34,7 +34,8 @@ export function pages(generated: string): Plugin {
             head('compute/index.html', { style: 'web/app/compute.css', module: 'web/app/compute.ts' }),
           ),
         );
-        write(missingPage(head('404.html', { style: 'web/app/teach.css' })));
+        const missing: Needs = { style: 'web/app/teach.css', module: 'web/app/missing.ts' };
+        write(missingPage((root) => headOf(bundle, root, missing)));
         emit('data/manifest.json', JSON.stringify({ wings: catalogue.wings, exhibits: catalogue.cards }));
         for (const { slug } of catalogue.cards) {
           const exhibit = catalogue.exhibit(slug);

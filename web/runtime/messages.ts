@@ -18,7 +18,8 @@ export type Command =
 export type Order = Command & { serial: number };
 
 export type Message =
-  | { type: 'open'; base: string; wing: string; slug: string }
+  /** With what earlier visits measured of this machine's GPUs, by name. */
+  | { type: 'open'; base: string; wing: string; slug: string; memory: Record<string, string> }
   | Order
   /** The page has drawn and can take another frame. */
   | { type: 'ask' }
@@ -54,6 +55,8 @@ export type Report =
   | { type: 'progress'; serial: number; from: number; step: number; to: number }
   /** These settings cannot be run. */
   | { type: 'fault'; serial: number; fault: Fault }
+  /** Was measured of this machine's GPU, and may be kept for later visits. */
+  | { type: 'keep'; name: string; text: string }
   /** The worker is of no more use. */
   | { type: 'crashed'; message: string }
   | { type: 'pong' };

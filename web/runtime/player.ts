@@ -1,4 +1,5 @@
 /** The page's end of the worker. Starts it, orders, listens, and notices when it no longer answers. */
+import { keep, recall } from './memory';
 import type { Command, Message, Report } from './messages';
 import ExhibitWorker from './worker?worker&inline';
 
@@ -37,7 +38,7 @@ export class Player {
       this.crash(event.message || 'the worker could not be started');
     });
     this.watch = setInterval(() => this.ping(), PING_MS);
-    this.send({ type: 'open', ...where });
+    this.send({ type: 'open', ...where, memory: recall() });
   }
 
   /** Gives an order; its number comes back with the frames that show its effect. */
@@ -79,6 +80,7 @@ export class Player {
     }
     if (report.type === 'fault') this.answered = Math.max(this.answered, report.serial);
     if (report.type === 'crashed') this.crash(report.message);
+    else if (report.type === 'keep') keep(report.name, report.text);
     else this.heard(report);
   }
 

@@ -50,7 +50,12 @@ function rest(milliseconds: number): Promise<void> {
 const early: Message[] = [];
 let runner: Runner | undefined;
 
-async function open({ base, wing, slug }: Extract<Message, { type: 'open' }>): Promise<void> {
+async function open({ base, wing, slug, memory }: Extract<Message, { type: 'open' }>): Promise<void> {
+  // For the module (`crate/browser/src/lib.rs`).
+  Object.assign(globalThis, {
+    orreryRecall: (name: string) => memory[name],
+    orreryKeep: (name: string, text: string) => post({ type: 'keep', name, text }),
+  });
   try {
     const engine = await load(base, wing);
     runner = new Runner({

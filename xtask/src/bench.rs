@@ -3,11 +3,10 @@
 use crate::project::{Project, fingerprint, run};
 use crate::{tools, wasm};
 use anyhow::{Context as _, Result, bail};
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A bar: how many times as fast as its peers a kind of work must be.
@@ -62,10 +61,16 @@ const BARS: &[Bar] = &[
     bar("f32 training step 64-256-256-10 / native", "training_step", &["native"], &[], NATIVE),
 ];
 
+/// Products on the GPU, of any size; measured apart from the others, for they need another machine.
+const GPU_BARS: &[Bar] = &[
+    bar("f32 matmul 4096 through Vulkan", "matmul_vulkan", &["cuBLAS"], &[], 0.6),
+    bar("f32 matmul 4096 through WebGPU", "matmul_webgpu", &["tfjs-webgpu", "jax-js"], &[], 1.0),
+];
+
 /// A bar and what was measured for it. Times are medians, in milliseconds.
 #[derive(Debug, Serialize)]
 struct Row {
-    name: &'static str,
+    name: String,
     ours: Option<f64>,
     peers: BTreeMap<&'static str, Option<f64>>,
     /// The fastest peer's time over ours, of the peers that count.
@@ -73,20 +78,36 @@ struct Row {
     bar: f64,
     /// Unknown where something was not measured.
     met: Option<bool>,
+    /// Of those that could not be measured, why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    why: BTreeMap<String, String>,
 }
 
-/// All samples, in milliseconds, by workload and contender.
-type Samples = BTreeMap<String, BTreeMap<String, Vec<f64>>>;
+/// What was measured of a contender.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Measured {
+    /// All samples, in milliseconds.
+    ms: Vec<f64>,
+    /// If there are none, the reason.
+    why: Option<String>,
+}
+
+/// By workload and contender.
+type Samples = BTreeMap<String, BTreeMap<String, Measured>>;
 
 impl Bar {
     fn judge(&self, samples: &Samples) -> Row {
-        let time = |who: &str| median(samples.get(self.work)?.get(who)?);
+        let time = |who: &str| median(&samples.get(self.work)?.get(who)?.ms);
         let ours = time("orrery");
         let peers = self.against.iter().chain(self.beside).map(|who| (*who, time(who))).collect();
         // Without one of them the fastest is not known.
         let fastest = self.against.iter().map(|who| time(who)).try_fold(f64::INFINITY, |least, t| Some(least.min(t?)));
         let ratio = ours.zip(fastest).map(|(ours, theirs)| theirs / ours);
-        Row { name: self.name, ours, peers, ratio, bar: self.bar, met: ratio.map(|ratio| ratio >= self.bar) }
+        let met = ratio.map(|ratio| ratio >= self.bar);
+        let all = samples.get(self.work).into_iter().flatten();
+        let why = all.filter_map(|(who, measured)| Some((who.clone(), measured.why.clone()?))).collect();
+        Row { name: self.name.to_owned(), ours, peers, ratio, bar: self.bar, met, why }
     }
 }
 
@@ -96,15 +117,20 @@ fn median(samples: &[f64]) -> Option<f64> {
     samples.get(samples.len() / 2).copied()
 }
 
-/// Measures every bar whose name holds `only`, and prints them.
-pub fn bench(project: &Project, only: Option<&str>, json: bool) -> Result<()> {
-    let bars: Vec<_> = BARS.iter().filter(|bar| only.is_none_or(|only| bar.name.contains(only))).collect();
+/// Measures every bar whose name holds `only`, and prints them: the bars of the GPU, with matrices of `gpu` rows, or all
+/// others.
+pub fn bench(project: &Project, only: Option<&str>, gpu: Option<usize>, json: bool) -> Result<()> {
+    let all = if gpu.is_some() { GPU_BARS } else { BARS };
+    let bars: Vec<_> = all.iter().filter(|bar| only.is_none_or(|only| bar.name.contains(only))).collect();
     if bars.is_empty() {
-        let names: Vec<_> = BARS.iter().map(|bar| bar.name).collect();
+        let names: Vec<_> = all.iter().map(|bar| bar.name).collect();
         bail!("no row's name holds that; the rows are\n  {}", names.join("\n  "));
     }
-    let samples = measure(project, &bars)?;
-    let rows: Vec<_> = bars.iter().map(|bar| bar.judge(&samples)).collect();
+    let samples = measure(project, &bars, gpu)?;
+    let mut rows: Vec<_> = bars.iter().map(|bar| bar.judge(&samples)).collect();
+    if let Some(size) = gpu {
+        rows.iter_mut().for_each(|row| row.name = row.name.replace("4096", &size.to_string()));
+    }
     if json {
         println!("{}", serde_json::to_string_pretty(&rows)?);
     } else {
@@ -113,15 +139,24 @@ pub fn bench(project: &Project, only: Option<&str>, json: bool) -> Result<()> {
     Ok(())
 }
 
-fn measure(project: &Project, bars: &[&Bar]) -> Result<Samples> {
+fn measure(project: &Project, bars: &[&Bar], gpu: Option<usize>) -> Result<Samples> {
     tools::for_building(project)?;
     let home = project.root.join("tests/bench");
     tools::npm_packages(&home)?;
     let page = project.scratch()?.join("bench");
     run(project.npm_tool("tsc").args(["--project", "tests/bench"]))?;
     run(project.npm_tool("vite").args(["build", "--config", "tests/bench/vite.config.ts", "--outDir"]).arg(&page))?;
-    wasm::optimise(project, &wasm::compile(project, "orrery-bench")?, &page.join("orrery.wasm"))?;
-    run(wasm::whole_program(project, "build").args(["--package", "orrery-bench"]))?;
+    let native = if gpu.is_some() {
+        for file in wasm::compute(project)? {
+            fs::copy(&file, page.join(file.file_name().context("a module is a file")?))?;
+        }
+        run(project.cargo().args(["build", "--release", "--package", "orrery-gpu", "--example", "product"]))?;
+        "release/examples/product"
+    } else {
+        wasm::optimise(project, &wasm::compile(project, "orrery-bench")?, &page.join("orrery.wasm"))?;
+        run(wasm::whole_program(project, "build").args(["--package", "orrery-bench"]))?;
+        "release/orrery-bench"
+    };
 
     let mut works: Vec<_> = bars.iter().map(|bar| bar.work).collect();
     works.dedup();
@@ -129,29 +164,35 @@ fn measure(project: &Project, bars: &[&Bar]) -> Result<Samples> {
     let mut vitest = project.npm_tool("vitest");
     vitest.args(["run", "--config", "tests/bench/drive.config.ts"]);
     vitest.env("CHROMIUM", tools::chromium()?).env("ORRERY_WORKS", works.join(","));
-    vitest.env("ORRERY_PAGE", &page).env("ORRERY_NATIVE", project.target.join("release/orrery-bench"));
+    vitest.env("ORRERY_PAGE", &page).env("ORRERY_NATIVE", project.target.join(native));
     vitest.env("ORRERY_SAMPLES", &out);
-    match python(project) {
+    if let Some(size) = gpu {
+        vitest.env("ORRERY_GPU_SIZE", size.to_string());
+    }
+    match python(project, gpu.is_some()) {
         Ok(python) => drop(vitest.env("ORRERY_PYTHON", python)),
-        Err(error) => eprintln!("rows against POT and NumPy are NOT MEASURED: {error:#}"),
+        Err(error) => eprintln!("rows against Python's libraries are NOT MEASURED: {error:#}"),
     }
     run(&mut vitest)?;
     samples(&fs::read(&out).context("the page left no samples")?)
 }
 
 fn samples(json: &[u8]) -> Result<Samples> {
-    let samples: BTreeMap<String, BTreeMap<String, Value>> = serde_json::from_slice(json)?;
-    let times = |(who, measured): (String, Value)| Ok((who, serde_json::from_value(measured["ms"].clone())?));
-    let by_contender =
-        |(work, all): (String, BTreeMap<_, _>)| Ok((work, all.into_iter().map(times).collect::<Result<_>>()?));
-    samples.into_iter().map(by_contender).collect()
+    Ok(serde_json::from_slice(json)?)
 }
 
-/// A Python that has the native peers, in an environment of its own.
-fn python(project: &Project) -> Result<PathBuf> {
-    let environment = project.scratch()?.join("python");
+/// A Python that has the native peers: the one that `PYTHON` names, or one in an environment of its own.
+fn python(project: &Project, gpu: bool) -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os("PYTHON") {
+        return Ok(named.into());
+    }
+    // cuBLAS is half a gigabyte, and nothing without NVIDIA's driver.
+    let cuda = gpu && Path::new("/dev/nvidiactl").exists();
+    let (environment, requirements) =
+        if cuda { ("python-gpu", "requirements-gpu.txt") } else { ("python", "requirements.txt") };
+    let environment = project.scratch()?.join(environment);
     let python = environment.join("bin/python");
-    let requirements = project.root.join("tests/bench/requirements.txt");
+    let requirements = project.root.join("tests/bench").join(requirements);
     let print = fingerprint(&fs::read(&requirements)?);
     let stamp = environment.join(".orrery-requirements");
     if python.is_file() && fs::read_to_string(&stamp).is_ok_and(|old| old == print) {
@@ -172,6 +213,7 @@ fn print(rows: &[Row]) {
         let peers: Vec<_> = row.peers.iter().map(|(who, time)| format!("{who} {}", number(*time))).collect();
         let ours = number(row.ours);
         println!("{:42} {ours:>9}  {ratio:>6}  {:>5.2}  {met:13} {}", row.name, row.bar, peers.join(", "));
+        row.why.iter().for_each(|(who, why)| println!("{:42} {who} is not measured: {why}", ""));
     }
 }
 
@@ -198,6 +240,8 @@ mod tests {
     fn a_peer_who_was_not_there_leaves_the_question_open() {
         let row = judged(r#"{"orrery": {"ms": [2]}, "the hare": {"ms": [5]}}"#);
         assert_eq!((row.ours, row.ratio, row.met), (Some(2.0), None, None));
-        assert_eq!(row.peers["the tortoise"], None);
+        assert_eq!((row.peers["the tortoise"], row.why.len()), (None, 0));
+        let row = judged(r#"{"orrery": {"ms": [2]}, "the hare": {"ms": [5]}, "the tortoise": {"why": "asleep"}}"#);
+        assert_eq!((row.ratio, row.met, row.why["the tortoise"].as_str()), (None, None, "asleep"));
     }
 }

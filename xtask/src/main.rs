@@ -62,6 +62,12 @@ enum Task {
         /// Prints the rows as one JSON list.
         #[arg(long)]
         json: bool,
+        /// Measures products on this machine's GPU instead, beside cuBLAS and other libraries' WGSL.
+        #[arg(long)]
+        gpu: bool,
+        /// Rows and columns of the matrices on the GPU.
+        #[arg(long, requires = "gpu", value_name = "ROWS", default_value_t = 4096)]
+        size: usize,
     },
 }
 
@@ -85,7 +91,9 @@ fn perform(task: Task) -> Result<ExitCode> {
             site::build(&project, &project.wings_of(None)?)?;
             browser_tests::measure(&project, only.as_deref())?;
         }
-        Task::Bench { only, json } => bench::bench(&project, only.as_deref(), json)?,
+        Task::Bench { only, json, gpu, size } => {
+            bench::bench(&project, only.as_deref(), gpu.then_some(size), json)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

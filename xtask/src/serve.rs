@@ -118,9 +118,10 @@ fn answer(stream: &TcpStream, folder: &Path) -> std::io::Result<()> {
         }
         Found::Folder => head(stream, "308 Permanent Redirect", "text/plain", 0, &format!("Location: {path}/\r\n")),
         Found::Nothing => {
-            let body = b"There is nothing here.\n";
-            head(stream, "404 Not Found", "text/plain", body.len(), "")?;
-            stream.write_all(body)
+            // As hosts of static sites do, whatever the address.
+            let body = fs::read(folder.join("404.html")).unwrap_or_else(|_| b"There is nothing here.\n".into());
+            head(stream, "404 Not Found", "text/html; charset=utf-8", body.len(), "")?;
+            stream.write_all(&body)
         }
     }
 }

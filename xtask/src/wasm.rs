@@ -56,6 +56,12 @@ pub fn build(project: &Project, wings: &[&Wing]) -> Result<()> {
     })
 }
 
+/// Makes the compute page's module; gives its script and its binary.
+pub fn compute(project: &Project) -> Result<[PathBuf; 2]> {
+    build(project, &[])?;
+    Ok(["js", "wasm"].map(|kind| project.root.join("web/public/wasm").join(file(COMPUTE.slug, kind))))
+}
+
 /// Compiles a package's library to a module; gives the module's path.
 pub fn compile(project: &Project, package: &str) -> Result<PathBuf> {
     let mut cargo = whole_program(project, "rustc");

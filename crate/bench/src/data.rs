@@ -1,6 +1,6 @@
 //! Numbers that look random and are the same here, in the page's peers and in the native ones.
 
-use orrery_kernels::autodiff::Float;
+use orrery_kernels::math::Float;
 use orrery_kernels::math::exp;
 
 /// The `i`-th number of stream `seed`, in [0, 1), with 24 bits: exact in single precision too.

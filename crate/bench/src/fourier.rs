@@ -2,8 +2,8 @@
 
 use crate::Workload;
 use crate::data::centred;
-use orrery_kernels::autodiff::Float;
 use orrery_kernels::fft::Fft;
+use orrery_kernels::math::Float;
 
 const LENGTH: usize = 65_536;
 

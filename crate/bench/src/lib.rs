@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 
-mod data;
+pub mod data;
 mod fourier;
 mod matmul;
 mod peak;

@@ -2,8 +2,8 @@
 
 use crate::Workload;
 use crate::data::centred;
-use orrery_kernels::autodiff::Float;
 use orrery_kernels::linalg::{View, matmul_add};
+use orrery_kernels::math::Float;
 
 /// Rows and columns.
 pub const SIZE: usize = 512;

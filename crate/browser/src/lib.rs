@@ -10,6 +10,7 @@ use orrery_core::error::Error;
 use orrery_core::registry::Wing;
 use orrery_core::serde_json;
 use orrery_core::session::Session;
+use orrery_gpu::Memory;
 
 pub use js_sys;
 pub use wasm_bindgen;
@@ -24,6 +25,11 @@ extern "C" {
     // The same clock in a window and in a worker; it only ends a slice and is never part of a result.
     #[wasm_bindgen(js_namespace = performance)]
     fn now() -> f64;
+    // The worker's memory of this machine; where there is none these throw.
+    #[wasm_bindgen(js_name = orreryRecall, catch)]
+    fn recall(name: &str) -> Result<Option<String>, JsValue>;
+    #[wasm_bindgen(js_name = orreryKeep, catch)]
+    fn keep(name: &str, text: &str) -> Result<(), JsValue>;
 }
 
 /// A running exhibit, for the worker. Wrapped by [`export!`].
@@ -51,10 +57,12 @@ pub fn cpu() -> Compute {
     orrery_gpu::cpu()
 }
 
-/// Products on the CPU until a GPU is found to be faster; all runs of a worker share what is found.
+/// Products on the CPU until a GPU is found to be faster; all runs of a worker share what is found, and later visits do.
 pub fn gpu() -> Compute {
+    const MEMORY: Memory =
+        Memory { recall: |name| recall(name).ok().flatten(), keep: |name, text| drop(keep(name, text)) };
     thread_local! {
-        static ENGINE: Rc<dyn Engine> = orrery_gpu::faster(wasm_bindgen_futures::spawn_local);
+        static ENGINE: Rc<dyn Engine> = orrery_gpu::faster(wasm_bindgen_futures::spawn_local, MEMORY);
     }
     Compute::new(ENGINE.with(Rc::clone))
 }

@@ -55,6 +55,26 @@ pub(crate) struct Costs {
     pub gpu_latency: f64,
 }
 
+/// A fingerprint of what is measured: costs of other kernels are no costs of these.
+const VERSION: u64 = {
+    let sources: [&[u8]; 4] = [
+        include_bytes!("costs.rs"),
+        include_bytes!("run.rs"),
+        include_bytes!("shader.rs"),
+        include_bytes!("../../kernels/src/linalg/matmul.rs"),
+    ];
+    let (mut hash, mut file) = (0xcbf2_9ce4_8422_2325_u64, 0);
+    while file < sources.len() {
+        let mut at = 0;
+        while at < sources[file].len() {
+            hash = (hash ^ sources[file][at] as u64).wrapping_mul(0x0100_0000_01b3);
+            at += 1;
+        }
+        file += 1;
+    }
+    hash
+};
+
 /// The GPU is asked only if it gains this much: a tie is better decided for the result that is the same everywhere.
 const GAIN: f64 = 1.25;
 
@@ -66,6 +86,22 @@ impl Costs {
             + self.gpu_byte * work.bytes
             + self.gpu_operation * work.operations;
         GAIN * gpu < self.cpu_operation * work.operations
+    }
+
+    /// As a text, to be kept.
+    pub(crate) fn written(&self) -> String {
+        let Self { cpu_operation, gpu_operation, gpu_step, gpu_byte, gpu_latency } = self;
+        format!("{VERSION} {cpu_operation:e} {gpu_operation:e} {gpu_step:e} {gpu_byte:e} {gpu_latency:e}")
+    }
+
+    /// Of a text that was [`written`](Self::written) by these kernels.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let (version, costs) = text.split_once(' ')?;
+        let cost = |text: &str| text.parse().ok().filter(|cost: &f64| cost.is_finite() && *cost >= 0.0);
+        let costs: Vec<f64> = costs.split(' ').map(cost).collect::<Option<_>>()?;
+        let [cpu_operation, gpu_operation, gpu_step, gpu_byte, gpu_latency] = costs.try_into().ok()?;
+        let same = version == VERSION.to_string();
+        same.then_some(Self { cpu_operation, gpu_operation, gpu_step, gpu_byte, gpu_latency })
     }
 
     /// Measures this machine: a few dozen milliseconds where there is a GPU worth asking.

@@ -33,6 +33,16 @@ impl Engine for Always {
 pub(crate) struct Faster {
     known: Rc<RefCell<Known>>,
     start: fn(Local<'static, ()>),
+    memory: Memory,
+}
+
+/// Where what was measured of a GPU outlasts a visit, by the GPU's name. It may forget anything.
+#[derive(Clone, Copy)]
+pub struct Memory {
+    /// What is kept under a name.
+    pub recall: fn(&str) -> Option<String>,
+    /// Keeps a text under a name, in place of what was there.
+    pub keep: fn(&str, &str),
 }
 
 /// What is known of this machine.
@@ -45,8 +55,8 @@ enum Known {
 
 impl Faster {
     /// `start` runs a future besides what runs now.
-    pub(crate) fn new(start: fn(Local<'static, ()>)) -> Self {
-        Self { known: Rc::new(RefCell::new(Known::Nothing)), start }
+    pub(crate) fn new(start: fn(Local<'static, ()>), memory: Memory) -> Self {
+        Self { known: Rc::new(RefCell::new(Known::Nothing)), start, memory }
     }
 
     /// The GPU, if it is known to be the faster for `work`.
@@ -57,13 +67,13 @@ impl Faster {
         }
     }
 
-    /// Opens and measures a GPU, once.
+    /// Opens a GPU, once, and measures it unless that was done on an earlier visit.
     fn ask(&self, open: impl Future<Output = Result<Gpu, String>> + 'static) {
         if !matches!(*self.known.borrow(), Known::Nothing) {
             return;
         }
         *self.known.borrow_mut() = Known::BeingMeasured;
-        let known = self.known.clone();
+        let (known, memory) = (self.known.clone(), self.memory);
         (self.start)(Box::pin(async move {
             let found = match open.await {
                 Err(_) => Known::NoGpu,
@@ -71,13 +81,25 @@ impl Faster {
                 Ok(gpu) if gpu.is_software() => Known::NoGpu,
                 Ok(gpu) => {
                     let gpu = Rc::new(gpu);
-                    let costs = Costs::measure(&gpu).await;
-                    costs.map_or(Known::NoGpu, |costs| Known::Gpu(gpu, costs))
+                    match costs(&gpu, memory).await {
+                        Some(costs) => Known::Gpu(gpu, costs),
+                        None => Known::NoGpu,
+                    }
                 }
             };
             *known.borrow_mut() = found;
         }));
     }
+}
+
+/// As they are remembered, or else as measured, and then kept. Nothing if the GPU fails.
+async fn costs(gpu: &Rc<Gpu>, memory: Memory) -> Option<Costs> {
+    if let Some(costs) = (memory.recall)(gpu.name()).and_then(|text| Costs::read(&text)) {
+        return Some(costs);
+    }
+    let costs = Costs::measure(gpu).await?;
+    (memory.keep)(gpu.name(), &costs.written());
+    Some(costs)
 }
 
 impl Engine for Faster {
@@ -108,8 +130,10 @@ mod tests {
     fn eager(gpu: Rc<Gpu>) -> Faster {
         let costs = Costs { cpu_operation: 1.0, gpu_operation: 0.0, gpu_step: 0.0, gpu_byte: 0.0, gpu_latency: 0.0 };
         let known = Rc::new(RefCell::new(Known::Gpu(gpu, costs)));
-        Faster { known, start: |_| {} }
+        Faster { known, start: |_| {}, memory: FORGETFUL }
     }
+
+    const FORGETFUL: Memory = Memory { recall: |_| None, keep: |_, _| {} };
 
     fn opened() -> Rc<Gpu> {
         Rc::new(pollster::block_on(Gpu::open()).expect("a Vulkan device, such as Mesa's lavapipe"))
@@ -134,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_gpu_is_asked_for_by_the_first_large_plan_and_a_machine_without_one_stays_with_the_cpu() {
-        let engine = Faster::new(pollster::block_on);
+        let engine = Faster::new(pollster::block_on, FORGETFUL);
         let compute = Compute::new(Rc::new(engine.clone()));
         square(&compute);
         assert!(matches!(*engine.known.borrow(), Known::Nothing));
@@ -146,11 +170,31 @@ mod tests {
 
     #[test]
     fn only_hardware_stands_in_for_the_cpu() {
-        let engine = Faster::new(pollster::block_on);
+        let engine = Faster::new(pollster::block_on, FORGETFUL);
         engine.ask(Gpu::open());
         let software = opened().is_software();
         assert_eq!(matches!(*engine.known.borrow(), Known::NoGpu), software);
         assert_eq!(matches!(*engine.known.borrow(), Known::Gpu(..)), !software);
+    }
+
+    #[test]
+    fn what_was_measured_on_one_visit_is_known_on_the_next() {
+        thread_local!(static KEPT: RefCell<Vec<(String, String)>> = RefCell::default());
+        let recall = |name: &str| {
+            KEPT.with_borrow(|kept| kept.iter().rev().find(|(key, _)| key == name).map(|(_, text)| text.clone()))
+        };
+        let keep = |name: &str, text: &str| KEPT.with_borrow_mut(|kept| kept.push((name.into(), text.into())));
+        let (memory, gpu) = (Memory { recall, keep }, opened());
+        let visit = || pollster::block_on(costs(&gpu, memory)).expect("the device computes");
+        let first = visit();
+        assert_eq!((visit(), KEPT.with_borrow(Vec::len)), (first, 1));
+        // What makes no sense, or was measured of other kernels, is measured anew.
+        for stale in ["", "0 1 1 1 1 1", &format!("{} nonsense", first.written())] {
+            keep(gpu.name(), stale);
+            visit();
+            let kept = recall(gpu.name()).expect("what was measured");
+            assert!(Costs::read(&kept).is_some() && kept != stale, "{kept}");
+        }
     }
 
     #[test]

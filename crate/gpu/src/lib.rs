@@ -16,6 +16,8 @@ pub use clock::now;
 pub use device::{Failure, Gpu};
 
 use cpu::Cpu;
+pub use engine::Memory;
+
 use engine::{Always, Faster};
 use orrery_core::compute::{Compute, Engine, Local};
 use std::rc::Rc;
@@ -32,6 +34,6 @@ pub fn always(gpu: Rc<Gpu>) -> Compute {
 
 /// Carries plans out on the CPU until a GPU is found to be faster for them. `start` runs a future besides what runs
 /// now: it opens and measures the GPU when there is a first large plan.
-pub fn faster(start: fn(Local<'static, ()>)) -> Rc<dyn Engine> {
-    Rc::new(Faster::new(start))
+pub fn faster(start: fn(Local<'static, ()>), memory: Memory) -> Rc<dyn Engine> {
+    Rc::new(Faster::new(start, memory))
 }

@@ -35,6 +35,46 @@ pub async fn gpu_products(gpu: &Rc<Gpu>, n: usize, products: usize, milliseconds
     (*compute.name() != *CPU && !gpu.is_lost()).then_some(time)
 }
 
+/// Products of two matrices that lie on a GPU, each of the one before it and the second matrix.
+pub struct Chain {
+    gpu: Rc<Gpu>,
+    first: Tensor,
+    second: Tensor,
+    ones: Tensor,
+}
+
+impl Chain {
+    /// Of two `n` x `n` matrices with entries spread over [-1, 1), by rows. The second is scaled, so that the products
+    /// neither overflow nor vanish.
+    pub fn new(gpu: Rc<Gpu>, first: Vec<f32>, second: Vec<f32>, n: usize) -> Self {
+        let scale = (3.0 / n as f32).sqrt();
+        let second = second.into_iter().map(|entry| scale * entry).collect();
+        let [first, second] = [first, second].map(|entries| Tensor::new(entries, n, n));
+        Self { gpu, first, second, ones: Tensor::new(vec![1.0; n], n, 1) }
+    }
+
+    fn products(&self, times: usize) -> Tensor {
+        (0..times).fold(self.first.clone(), |product, _| product.matmul(&self.second))
+    }
+
+    /// Multiplies `times` times, and waits for the sums of the last product's rows. Nothing if the GPU fails.
+    pub async fn run(&self, times: usize) -> Option<()> {
+        self.read(&self.products(times).matmul(&self.ones)).await.map(drop)
+    }
+
+    /// The sum of the squares of the first product's entries. Nothing if the GPU fails.
+    pub async fn check(&self) -> Option<f64> {
+        let product = self.read(&self.products(1)).await?;
+        Some(product.iter().map(|&entry| f64::from(entry) * f64::from(entry)).sum())
+    }
+
+    async fn read(&self, wanted: &Tensor) -> Option<Rc<Vec<f32>>> {
+        let compute = always(self.gpu.clone());
+        let [entries] = compute.read([wanted]).await;
+        (*compute.name() != *CPU).then_some(entries)
+    }
+}
+
 /// Clocks of browsers tell tenths of milliseconds, or whole ones: so long is measured at once.
 const AT_ONCE: f64 = 10.0;
 

@@ -4,11 +4,14 @@
 //! `sqrt`, `abs`, `floor` and the four operations are exact everywhere and need no wrapper.
 
 mod exponential;
+mod float;
 mod logarithm;
 mod logistic;
 mod normal;
+mod wide;
 
 pub use exponential::{exp_wide, exp_wide_f32};
+pub use float::Float;
 pub use libm::{
     acos, acosh, asin, asinh, atan, atan2, atanh, cbrt, cos, cosh, erf, erfc, exp, exp2, expm1, hypot, lgamma, log,
     log1p, log2, log10, pow, sin, sincos, sinh, tan, tanh, tgamma,

@@ -1,10 +1,12 @@
 //! The linear algebra against NumPy and SciPy: `tests/reference/linalg.py` made the vectors.
 
 use orrery_kernels::linalg::{
-    Complex, ComplexEigen, ConjugateGradient, DMatrix, Lanczos, Sparse, View, expm, lyapunov, matmul, matvec, polar,
-    product, symmetric_function,
+    Complex, ComplexEigen, ConjugateGradient, DMatrix, Lanczos, Sparse, View, expm, lyapunov, matmul, matvec,
+    pencil_eigen, polar, product, randomized_svd, symmetric_function,
 };
 use orrery_kernels::math;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
 fn cases(name: &str) -> Vec<Value> {
@@ -127,6 +129,28 @@ fn complex_eigenvalues_are_those_of_numpy() {
             let nearest = found.iter().map(|(value, _)| (value - expected).norm_sqr()).fold(f64::INFINITY, f64::min);
             assert!(nearest < 1e-26, "{expected}: {nearest:.1e}");
         }
+    }
+}
+
+#[test]
+fn eigenvalues_of_pencils_are_those_of_scipy() {
+    for case in cases("pencils") {
+        let pairs = pencil_eigen(&square(&case, "a"), &square(&case, "b")).unwrap();
+        for expected in complex(&case, ["value_re", "value_im"]) {
+            let nearest = pairs.iter().map(|(value, _)| (value - expected).norm_sqr()).fold(f64::INFINITY, f64::min);
+            assert!(nearest < 1e-24, "{expected}: {nearest:.1e}");
+        }
+    }
+}
+
+#[test]
+fn the_largest_singular_values_are_those_of_numpy() {
+    for case in cases("singular") {
+        let ([m, n], expected) = (["m", "n"].map(|name| size(&case, name)), numbers(&case["values"]));
+        let a = DMatrix::from_row_slice(m, n, &numbers(&case["a"]));
+        let (times, transposed) = (|x: &DMatrix<f64>| &a * x, |y: &DMatrix<f64>| a.transpose() * y);
+        let svd = randomized_svd(times, transposed, (n, expected.len()), (8, 2), &mut ChaCha8Rng::seed_from_u64(1));
+        assert!(largest_gap(svd.unwrap().values.as_slice(), &expected) < 1e-12);
     }
 }
 

@@ -1,7 +1,8 @@
 //! The small networks: against JAX (`tests/reference/networks.py` made the vectors), against central differences, in single
 //! against double precision, and by their symmetries.
 
-use orrery_kernels::autodiff::{Float, Graph, Node, Pooling};
+use orrery_kernels::autodiff::{Graph, Node, Pooling};
+use orrery_kernels::math::Float;
 use orrery_kernels::math::sin;
 use orrery_kernels::networks::{
     Activation, ConvolutionalLayer, ConvolutionalNetwork, Initialization, Input, Mlp, Parameters, Positions,

@@ -1,6 +1,6 @@
 //! The optimizers against optax and SciPy: `tests/reference/optimizers.py` made the vectors and defines the functions.
 
-use orrery_kernels::autodiff::Float;
+use orrery_kernels::math::Float;
 use orrery_kernels::math::{cos, sin};
 use orrery_kernels::optim::{
     AdaBelief, Adafactor, Adagrad, Adam, AdamW, AmsGrad, Carried, DAdaptAdam, DAdaptSgd, DAdaptation, DiffGrad, Dog,

@@ -1,7 +1,8 @@
 //! What the compute page's worker calls: products of every size, timed on the CPU and on the GPU.
 #![cfg(target_arch = "wasm32")]
 
-use orrery_gpu::{Gpu, measure};
+use orrery_gpu::Gpu;
+use orrery_gpu::measure::{self, Chain};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
@@ -45,5 +46,27 @@ impl Machine {
     /// Milliseconds of a chain of products on the GPU; see [`measure::gpu_products`].
     pub async fn gpu_products(&self, size: usize, products: usize, milliseconds: f64) -> Option<f64> {
         measure::gpu_products(self.gpu.as_ref()?, size, products, milliseconds).await
+    }
+
+    /// Products of two matrices on the GPU, for `cargo xtask bench --gpu`; nothing without a GPU.
+    pub fn chain(&self, first: Vec<f32>, second: Vec<f32>, size: usize) -> Option<Products> {
+        Some(Products(Chain::new(self.gpu.clone()?, first, second, size)))
+    }
+}
+
+/// See [`Chain`].
+#[wasm_bindgen]
+pub struct Products(Chain);
+
+#[wasm_bindgen]
+impl Products {
+    /// Multiplies `times` times; false if the GPU fails.
+    pub async fn run(&self, times: usize) -> bool {
+        self.0.run(times).await.is_some()
+    }
+
+    /// See [`Chain::check`].
+    pub async fn check(&self) -> Option<f64> {
+        self.0.check().await
     }
 }

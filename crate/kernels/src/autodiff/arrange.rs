@@ -1,7 +1,8 @@
 //! Operations that repeat, sum up and move entries.
 
 use super::operation::Operation;
-use super::{Float, Graph, Node};
+use super::{Graph, Node};
+use crate::math::Float;
 use std::rc::Rc;
 
 impl<T: Float> Graph<T> {

@@ -1,6 +1,7 @@
 //! Scaled dot-product attention.
 
-use super::{Float, Graph, Node};
+use super::{Graph, Node};
+use crate::math::Float;
 
 impl<T: Float> Graph<T> {
     /// `softmax(q kᵀ / √d) v` (Vaswani et al., "Attention Is All You Need", 2017, equation 1), for `count` sequences and heads

@@ -3,7 +3,8 @@
 //! An image is a row whose entries lie by pixels, line by line, the channels of each pixel together; a signal is an image one
 //! pixel high. Sizes of images are (height, width, channels), of windows (height, width).
 
-use super::{Float, Graph, Node};
+use super::{Graph, Node};
+use crate::math::Float;
 use std::rc::Rc;
 
 /// A convolution: the patches of all images are unfolded into rows, so that it is one product.

@@ -1,7 +1,8 @@
 //! Operations that act on every entry by itself.
 
 use super::operation::{Map, Operation};
-use super::{Float, Graph, Node};
+use super::{Graph, Node};
+use crate::math::Float;
 use std::f64::consts::FRAC_1_SQRT_2;
 
 /// A row of an operand, or the one entry that stands for it.

@@ -1,6 +1,7 @@
 //! The reverse sweep.
 
-use super::{Float, Graph, Node};
+use super::{Graph, Node};
+use crate::math::Float;
 
 impl<T: Float> Graph<T> {
     /// The gradient of the 1 x 1 node `f` by each of `by`: new nodes, zero where `f` does not depend on one.

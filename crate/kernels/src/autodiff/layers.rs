@@ -2,7 +2,8 @@
 
 use super::arrange::total;
 use super::operation::Operation;
-use super::{Float, Graph, Node};
+use super::{Graph, Node};
+use crate::math::Float;
 
 impl<T: Float> Graph<T> {
     /// `x w + b`: `x` is examples x inputs, `w` inputs x outputs, `b` 1 x outputs.

@@ -1,6 +1,7 @@
 //! What networks are trained to make small.
 
-use super::{Float, Graph, Node};
+use super::{Graph, Node};
+use crate::math::Float;
 
 impl<T: Float> Graph<T> {
     /// The mean over all entries of `(x - y)²`.

@@ -22,18 +22,16 @@ mod arrange;
 mod attention;
 mod convolution;
 mod entrywise;
-mod float;
 mod gradient;
 mod layers;
 mod loss;
 mod operation;
 mod product;
 mod scan;
-mod wide;
 
 pub use convolution::{Convolution, Pooling};
-pub use float::Float;
 
+use crate::math::Float;
 use operation::Operation;
 
 /// A matrix in a [`Graph`].

@@ -1,7 +1,8 @@
 //! The operations of a graph, and the adjoint of each, written in operations.
 
 use super::scan::Along;
-use super::{Float, Graph, Node};
+use super::{Graph, Node};
+use crate::math::Float;
 use crate::math::{PI, TAU};
 use std::rc::Rc;
 

@@ -1,8 +1,9 @@
 //! Matrix products.
 
 use super::operation::Operation;
-use super::{Float, Graph, Node};
+use super::{Graph, Node};
 use crate::linalg::{View, matmul_add};
+use crate::math::Float;
 
 impl<T: Float> Graph<T> {
     /// `a b`.

@@ -1,7 +1,8 @@
 //! Linear recurrences along sequences.
 
 use super::operation::Operation;
-use super::{Float, Graph, Node};
+use super::{Graph, Node};
+use crate::math::Float;
 use std::rc::Rc;
 
 /// Which neighbour a place takes its state from.

@@ -2,7 +2,7 @@
 
 use super::Roots;
 use super::stockham::{Stockham, fast_length, radices, space};
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// A plan for the discrete Fourier transform of `n` complex numbers, and the space to work in.
 ///

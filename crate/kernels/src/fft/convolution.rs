@@ -1,7 +1,7 @@
 //! Convolution through the Fourier transform.
 
 use super::RealFft;
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// The linear convolution `Σ_i a_i b_{j−i}`, `a.len() + b.len() − 1` numbers; none if either is empty. A causal filter's
 /// response to `n` samples is its first `n`.

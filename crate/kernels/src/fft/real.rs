@@ -2,7 +2,7 @@
 
 use super::stockham::fast_length;
 use super::{Fft, Roots};
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// The coefficients `X_0 ..= X_{⌊n/2⌋}` of a real signal of `n` samples; the others are `X_{n−k} = X_k*`.
 #[derive(Clone, Debug, PartialEq)]

@@ -15,7 +15,7 @@
 )]
 
 use super::Roots;
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// Twiddle factors stand in groups of this many: the widest `W`.
 const LANES: usize = 4;

@@ -6,7 +6,7 @@ use nalgebra::ComplexField;
 /// `f(A) = V f(Λ) Vᵀ` for a symmetric `A = V Λ Vᵀ`, of which the lower triangle is read: the square root with
 /// `|x| x.max(0.0).sqrt()`, the logarithm with `math::log`, an inverse root on the range with a function that takes what
 /// is zero to rounding to zero. None if an entry is not finite.
-pub fn symmetric_function(a: &DMatrix<f64>, f: impl Fn(f64) -> f64) -> Option<DMatrix<f64>> {
+pub fn symmetric_function(a: &DMatrix<f64>, mut f: impl FnMut(f64) -> f64) -> Option<DMatrix<f64>> {
     if !a.iter().all(|entry| entry.is_finite()) {
         return None;
     }

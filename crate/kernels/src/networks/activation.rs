@@ -1,6 +1,7 @@
 //! What stands between the layers.
 
-use crate::autodiff::{Float, Graph, Node};
+use crate::autodiff::{Graph, Node};
+use crate::math::Float;
 
 /// A function of every entry.
 #[derive(Clone, Copy, Debug, PartialEq)]

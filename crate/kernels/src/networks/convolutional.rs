@@ -1,7 +1,8 @@
 //! A small convolutional network, for images and for signals.
 
 use super::{Activation, Initialization, Parameters};
-use crate::autodiff::{Convolution, Float, Graph, Node, Pooling};
+use crate::autodiff::{Convolution, Graph, Node, Pooling};
+use crate::math::Float;
 
 /// A convolution, the activation, and perhaps pooling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! The multi-layer perceptron.
 
 use super::{Activation, Initialization, Parameters};
-use crate::autodiff::{Float, Graph, Node};
+use crate::autodiff::{Graph, Node};
+use crate::math::Float;
 
 /// Linear layers with an activation between them: `h ← φ(h W + b)`, none after the last.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! Named matrices in one flat vector.
 
-use crate::autodiff::{Float, Graph, Node};
+use crate::autodiff::{Graph, Node};
+use crate::math::Float;
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 use std::ops::Range;

@@ -2,8 +2,8 @@
 //! "On Layer Normalization in the Transformer Architecture", 2020).
 
 use super::{Activation, Parameters};
-use crate::autodiff::{Float, Graph, Node};
-use crate::math;
+use crate::autodiff::{Graph, Node};
+use crate::math::{self, Float};
 use std::rc::Rc;
 
 /// What a sequence is made of.

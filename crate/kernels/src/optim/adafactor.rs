@@ -1,8 +1,7 @@
 //! Adafactor (Shazeer and Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", 2018, algorithms 4 and 5).
 
 use super::Optimizer;
-use crate::autodiff::Float;
-use crate::math;
+use crate::math::{self, Float};
 
 /// How fast the second moments forget.
 #[derive(Clone, Copy, Debug, PartialEq)]

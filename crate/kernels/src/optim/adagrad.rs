@@ -2,7 +2,7 @@
 //! and its scalar form (Ward, Wu and Bottou, "AdaGrad stepsizes", 2019).
 
 use super::Optimizer;
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// The state of AdaGrad.
 #[derive(Clone, Debug)]

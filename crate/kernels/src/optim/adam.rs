@@ -1,7 +1,7 @@
 //! Adam (Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1).
 
 use super::{Optimizer, moments::Moments};
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// The state of Adam.
 #[derive(Clone, Debug)]

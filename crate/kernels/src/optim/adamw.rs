@@ -1,7 +1,7 @@
 //! Adam with decoupled weight decay (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2).
 
 use super::{Optimizer, moments::Moments};
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// The state of AdamW.
 #[derive(Clone, Debug)]

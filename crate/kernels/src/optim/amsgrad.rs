@@ -1,7 +1,7 @@
 //! AMSGrad (Reddi, Kale and Kumar, "On the Convergence of Adam and Beyond", 2018, algorithm 2).
 
 use super::{Optimizer, moments::Moments};
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// The state of AMSGrad: Adam whose steps per gradient never grow.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! Lion (Chen et al., "Symbolic Discovery of Optimization Algorithms", 2023, algorithm 2).
 
 use super::Optimizer;
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// The state of Lion. With both `β` zero and no decay it is signSGD.
 #[derive(Clone, Debug)]

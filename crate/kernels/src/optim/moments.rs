@@ -1,6 +1,6 @@
 //! The two running means of Adam and its kin.
 
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// Running means of the gradient and of its square, entry by entry.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! RMSProp (Tieleman and Hinton, "Neural Networks for Machine Learning", lecture 6.5, 2012).
 
 use super::Optimizer;
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// The state of RMSProp.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 //! learning", 2013).
 
 use super::Optimizer;
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// The state of gradient descent.
 #[derive(Clone, Debug)]

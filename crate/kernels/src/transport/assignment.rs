@@ -6,8 +6,7 @@ use super::error::check_finite;
 /// Gives each of `m` rows a column of its own, of `n >= m`, at the least total cost. Row after row, the shortest path by
 /// reduced costs $c_{ij}-u_i-v_j$ leads to a free column (Dijkstra), and the rows along it move on: $O(m^2n)$ in all.
 /// (Jonker and Volgenant, "A shortest augmenting path algorithm for dense and sparse linear assignment problems", 1987,
-/// without its first phases; for rectangles Crouse, 2016.) Squares of a thousand rows and more are solved sooner by
-/// [`super::Exact`] with equal masses.
+/// without its first phases; for rectangles Crouse, 2016.)
 #[derive(Clone, Debug)]
 pub struct Assignment {
     n: usize,
@@ -68,35 +67,26 @@ impl Assignment {
 
     fn assign(&mut self, row: usize) {
         let n = self.n;
-        let mut distance = vec![f64::INFINITY; n];
-        let mut from = vec![row; n];
-        let mut open: Vec<usize> = (0..n).collect();
+        let mut reach = Reach::from(row, &self.v);
         let mut settled = Vec::new();
         let (mut i, mut length) = (row, 0.0);
         let end = loop {
-            let line = &self.cost[i * n..(i + 1) * n];
-            let (mut least, mut at) = (f64::INFINITY, 0);
-            for (k, &j) in open.iter().enumerate() {
-                let through = length + (line[j] - self.u[i] - self.v[j]);
-                if through < distance[j] {
-                    (distance[j], from[j]) = (through, i);
-                }
-                // Of equals a free column.
-                if distance[j] < least || (distance[j] == least && self.rows[j].is_none()) {
-                    (least, at) = (distance[j], k);
-                }
-            }
-            length = least;
-            let j = open.swap_remove(at);
+            length = reach.relax(i, &self.cost[i * n..(i + 1) * n], length - self.u[i]);
+            let mut nearest = (0..n).filter(|&j| reach.distance[j] == length);
+            // Of equals a free column.
+            let first = nearest.next().unwrap_or_default();
+            let free = |j: usize| self.rows[j].is_none();
+            let j = if free(first) { first } else { nearest.find(|&j| free(j)).unwrap_or(first) };
             match self.rows[j] {
                 None => break j,
                 Some(next) => i = next,
             }
-            settled.push(j);
+            settled.push((j, length));
+            reach.settle(j);
         };
         self.u[row] += length;
-        for j in settled {
-            let change = length - distance[j];
+        for (j, distance) in settled {
+            let change = length - distance;
             self.v[j] -= change;
             if let Some(i) = self.rows[j] {
                 self.u[i] += change;
@@ -106,13 +96,59 @@ impl Assignment {
         self.columns.push(end);
         let mut j = end;
         loop {
-            let i = from[j];
+            let i = reach.from[j] as usize;
             self.rows[j] = Some(i);
             j = std::mem::replace(&mut self.columns[i], j);
             if i == row {
                 return;
             }
         }
+    }
+}
+
+/// The columns as a search finds them. All are scanned each time, side by side: passing over settled ones would cost more
+/// than it spares.
+struct Reach {
+    /// Of the shortest path known; of a settled column infinity, so that it is not the nearest again.
+    distance: Vec<f64>,
+    /// The row before the column on that path.
+    from: Vec<u64>,
+    /// The potentials; of a settled column minus infinity, so that no path to it is shorter.
+    v: Vec<f64>,
+}
+
+impl Reach {
+    fn from(row: usize, v: &[f64]) -> Self {
+        Self { distance: vec![f64::INFINITY; v.len()], from: vec![row as u64; v.len()], v: v.to_vec() }
+    }
+
+    /// Lets paths go on by way of row `i`, whose costs are `line` and which lies at `start`; gives the least distance.
+    fn relax(&mut self, i: usize, line: &[f64], start: f64) -> f64 {
+        const LANES: usize = 8;
+        let (i, mut least) = (i as u64, [f64::INFINITY; LANES]);
+        // Without a branch, so that the lanes are those of registers.
+        let visit = |least: &mut f64, cost: f64, v: f64, distance: &mut f64, from: &mut u64| {
+            let through = start + (cost - v);
+            *from = if through < *distance { i } else { *from };
+            *distance = if through < *distance { through } else { *distance };
+            *least = if *distance < *least { *distance } else { *least };
+        };
+        let ((lines, line), (vs, v)) = (line.as_chunks::<LANES>(), self.v.as_chunks::<LANES>());
+        let (distances, distance) = self.distance.as_chunks_mut::<LANES>();
+        let (froms, from) = self.from.as_chunks_mut::<LANES>();
+        for (((cost, v), distance), from) in lines.iter().zip(vs).zip(distances).zip(froms) {
+            for k in 0..LANES {
+                visit(&mut least[k], cost[k], v[k], &mut distance[k], &mut from[k]);
+            }
+        }
+        for (((&cost, &v), distance), from) in line.iter().zip(v).zip(distance).zip(from) {
+            visit(&mut least[0], cost, v, distance, from);
+        }
+        least.into_iter().fold(f64::INFINITY, |a, b| if b < a { b } else { a })
+    }
+
+    fn settle(&mut self, j: usize) {
+        (self.distance[j], self.v[j]) = (f64::INFINITY, f64::NEG_INFINITY);
     }
 }
 

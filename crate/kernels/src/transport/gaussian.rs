@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::error::{check_finite, check_masses};
-use crate::linalg::{DMatrix, DVector};
+use crate::linalg::{DMatrix, DVector, symmetric_function};
 
 /// A Gaussian measure. Its covariance may be singular.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,7 +13,7 @@ pub struct Gaussian {
     root: DMatrix<f64>,
 }
 
-/// Eigenvalues below this share of the greatest count as zero.
+/// Eigenvalues below this share of the greatest entry count as zero.
 const RANK: f64 = 1e-12;
 
 impl Gaussian {
@@ -57,7 +57,7 @@ impl Gaussian {
     /// # Panics
     /// If the dimensions differ.
     pub fn map(&self, other: &Self) -> DMatrix<f64> {
-        let middle = spectral(&(&self.root * &other.covariance * &self.root), |x, _| x.max(0.0).sqrt());
+        let middle = root(&(&self.root * &other.covariance * &self.root));
         let inverse = inverse_root(&self.covariance);
         &inverse * middle * &inverse
     }
@@ -95,10 +95,9 @@ impl Gaussian {
         let mean = shares().fold(DVector::zeros(d), |mean, (measure, share)| mean + &measure.mean * share);
         let mut s = shares().fold(DMatrix::zeros(d, d), |s, (measure, share)| s + &measure.covariance * share);
         for _ in 0..most {
-            let root = spectral(&s, |x, _| x.max(0.0).sqrt());
-            let inverse = inverse_root(&s);
+            let (half, inverse) = (root(&s), inverse_root(&s));
             let middle = shares().fold(DMatrix::zeros(d, d), |middle, (measure, share)| {
-                middle + spectral(&(&root * &measure.covariance * &root), |x, _| x.max(0.0).sqrt()) * share
+                middle + root(&(&half * &measure.covariance * &half)) * share
             });
             let next = symmetric(&(&inverse * &middle * &middle * &inverse));
             let moved = (&next - &s).norm();
@@ -122,10 +121,8 @@ pub fn bures_wasserstein_squared(a: &DMatrix<f64>, b: &DMatrix<f64>) -> Result<f
     if a.shape() != b.shape() { Err(Error::NotCovariance) } else { Ok(bures(&root, a, b)) }
 }
 
-fn bures(root: &DMatrix<f64>, a: &DMatrix<f64>, b: &DMatrix<f64>) -> f64 {
-    let product = root * b * root;
-    let common: f64 = eigen(&product).map_or(0.0, |(values, _)| values.iter().map(|x| x.max(0.0).sqrt()).sum());
-    (a.trace() + b.trace() - 2.0 * common).max(0.0)
+fn bures(root_of_a: &DMatrix<f64>, a: &DMatrix<f64>, b: &DMatrix<f64>) -> f64 {
+    (a.trace() + b.trace() - 2.0 * root(&(root_of_a * b * root_of_a)).trace()).max(0.0)
 }
 
 /// The positive semi-definite square root of a covariance.
@@ -141,37 +138,28 @@ pub fn square_root(matrix: &DMatrix<f64>) -> Result<DMatrix<f64>, Error> {
     if (matrix - matrix.transpose()).amax() > tolerance {
         return Err(Error::NotCovariance);
     }
-    let (values, vectors) = eigen(matrix).ok_or(Error::NotCovariance)?;
-    if values.iter().any(|&x| x < -tolerance) {
-        return Err(Error::NotCovariance);
-    }
-    Ok(rebuilt(&values.map(|x| x.max(0.0).sqrt()), &vectors))
+    let mut least = f64::INFINITY;
+    let root = function(matrix, |x| {
+        least = least.min(x);
+        x.max(0.0).sqrt()
+    });
+    if least < -tolerance { Err(Error::NotCovariance) } else { Ok(root) }
+}
+
+/// The square root of a matrix that is symmetric and positive semi-definite but for rounding.
+fn root(matrix: &DMatrix<f64>) -> DMatrix<f64> {
+    function(matrix, |x| x.max(0.0).sqrt())
 }
 
 /// The pseudo-inverse of the square root.
 fn inverse_root(matrix: &DMatrix<f64>) -> DMatrix<f64> {
-    spectral(matrix, |x, greatest| if x > RANK * greatest { 1.0 / x.sqrt() } else { 0.0 })
+    let least = RANK * matrix.amax();
+    function(matrix, |x| if x > least { 1.0 / x.sqrt() } else { 0.0 })
 }
 
-/// $\sum_kf(\lambda_k)q_kq_k^\top$ of a symmetric matrix; `f` takes the greatest eigenvalue too.
-fn spectral(matrix: &DMatrix<f64>, f: impl Fn(f64, f64) -> f64) -> DMatrix<f64> {
-    match eigen(matrix) {
-        None => DMatrix::zeros(matrix.nrows(), matrix.ncols()),
-        Some((values, vectors)) => {
-            let greatest = values.amax();
-            rebuilt(&values.map(|x| f(x, greatest)), &vectors)
-        }
-    }
-}
-
-fn rebuilt(values: &DVector<f64>, vectors: &DMatrix<f64>) -> DMatrix<f64> {
-    vectors * DMatrix::from_diagonal(values) * vectors.transpose()
-}
-
-/// Eigenvalues and -vectors of the symmetric part; none if the iteration fails, which finite entries do not make it do.
-fn eigen(matrix: &DMatrix<f64>) -> Option<(DVector<f64>, DMatrix<f64>)> {
-    let eigen = symmetric(matrix).try_symmetric_eigen(f64::EPSILON, 10_000)?;
-    Some((eigen.eigenvalues, eigen.eigenvectors))
+/// A function of the symmetric part; zero of entries that are not finite.
+fn function(matrix: &DMatrix<f64>, f: impl FnMut(f64) -> f64) -> DMatrix<f64> {
+    symmetric_function(&symmetric(matrix), f).unwrap_or_else(|| DMatrix::zeros(matrix.nrows(), matrix.ncols()))
 }
 
 fn symmetric(matrix: &DMatrix<f64>) -> DMatrix<f64> {

@@ -1,6 +1,6 @@
 //! The numbers that transport computes with.
 
-use crate::autodiff::Float;
+use crate::math::Float;
 use crate::math::{exp_wide, exp_wide_f32};
 use std::ops::{Mul, Sub};
 

@@ -1,11 +1,11 @@
-//! The numbers a graph computes with.
+//! The numbers that kernels of either precision compute with.
 
 use super::wide::{erf_f32, erf_f64, tanh_f32};
 use crate::linalg::Real;
 use crate::math;
 use std::ops::{Div, Neg, Sub};
 
-/// A real number with the functions that networks use. Mapped over many numbers they run in SIMD registers, but
+/// A real number with the functions that networks and transforms use. Mapped over many numbers they run in SIMD registers, but
 /// for the logarithm of an `f32`.
 pub trait Float: Real + Sub<Output = Self> + Div<Output = Self> + Neg<Output = Self> + PartialOrd {
     /// The nearest number of this kind.
