@@ -148,7 +148,7 @@ function ends(spec: Spec): Settings[] {
         ...[0, 1].map((grey) => ({
           width,
           height,
-          pixels: Array.from({ length: width * height }, () => grey),
+          pixels: Array.from({ length: width * height * (spec.color ? 3 : 1) }, () => grey),
         })),
       );
     }

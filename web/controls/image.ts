@@ -20,11 +20,12 @@ export function fitted(
   return [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
 }
 
-/** A small grey picture, uploaded or drawn. */
+/** A small picture, grey or coloured, uploaded or drawn. */
 @customElement('orrery-image')
 export class ImageControl extends Control<ImageSpec, Image> {
   @query('canvas') private canvas!: HTMLCanvasElement;
   @state() private pen = 1;
+  @state() private paintColor = '#e0813f';
   @state() private cursor: [number, number] = [0, 0];
   private last: [number, number] | undefined;
 
@@ -52,7 +53,19 @@ export class ImageControl extends Control<ImageSpec, Image> {
     const { value, spec } = this;
     if (value.pixels.length) return value;
     const [width, height] = fitted(SIDE, SIDE, spec);
-    return { width, height, pixels: new Array(width * height).fill(0) };
+    return { width, height, pixels: new Array(width * height * this.channels).fill(0) };
+  }
+
+  /** Numbers of a pixel. */
+  private get channels(): number {
+    return this.spec.color ? 3 : 1;
+  }
+
+  /** What the pen leaves: ink or a colour, or black where it erases. */
+  private get ink(): number[] {
+    const { pen, paintColor } = this;
+    if (!this.spec.color || pen === 0) return new Array(this.channels).fill(pen);
+    return [1, 3, 5].map((at) => brightness(Number.parseInt(paintColor.slice(at, at + 2), 16) / 255));
   }
 
   protected override updated() {
@@ -63,9 +76,11 @@ export class ImageControl extends Control<ImageSpec, Image> {
     const context = canvas.getContext('2d');
     if (!context) return;
     const shown = context.createImageData(width, height);
-    pixels.forEach((pixel, index) => {
-      shown.data.set([255 * pixel, 255 * pixel, 255 * pixel, 255], 4 * index);
-    });
+    const each = this.channels;
+    for (let index = 0; index < width * height; index++) {
+      const [red, green = red, blue = red] = pixels.slice(each * index, each * (index + 1));
+      shown.data.set([255 * red, 255 * green, 255 * blue, 255], 4 * index);
+    }
     context.putImageData(shown, 0, 0);
     if (this.matches(':focus-within')) {
       context.fillStyle = getComputedStyle(this).getPropertyValue('--orrery-accent');
@@ -73,11 +88,13 @@ export class ImageControl extends Control<ImageSpec, Image> {
     }
   }
 
-  private paint(cells: [number, number][], value: number, done: boolean) {
+  private paint(cells: [number, number][], done: boolean) {
     const { width, height, pixels } = this.sheet;
     const painted = [...pixels];
+    const { ink } = this;
     for (const [x, y] of cells)
-      if (x >= 0 && y >= 0 && x < width && y < height) painted[y * width + x] = value;
+      if (x >= 0 && y >= 0 && x < width && y < height)
+        painted.splice((y * width + x) * ink.length, ink.length, ...ink);
     this.set({ width, height, pixels: painted }, done);
   }
 
@@ -102,7 +119,7 @@ export class ImageControl extends Control<ImageSpec, Image> {
       along(1, step),
     ]);
     this.last = done ? undefined : to;
-    this.paint(cells, this.pen, done);
+    this.paint(cells, done);
   }
 
   private press(event: PointerEvent) {
@@ -120,7 +137,7 @@ export class ImageControl extends Control<ImageSpec, Image> {
     const { width, height } = this.sheet;
     const [x, y] = this.cursor;
     if (move) this.cursor = [(x + move[0] + width) % width, (y + move[1] + height) % height];
-    else this.paint([[x, y]], this.pen, true);
+    else this.paint([[x, y]], true);
   }
 
   private async read(file: File) {
@@ -132,17 +149,18 @@ export class ImageControl extends Control<ImageSpec, Image> {
       context.imageSmoothingQuality = 'high';
       context.drawImage(picture, 0, 0, width, height);
       const { data } = context.getImageData(0, 0, width, height);
-      // The luma of Rec. 709, on a white page where the picture is transparent.
-      const grey = (at: number) => {
-        const luma = 0.2126 * data[at] + 0.7152 * data[at + 1] + 0.0722 * data[at + 2];
+      // On a white page where the picture is transparent.
+      const onWhite = (value: number, at: number) => {
         const opaque = data[at + 3] / 255;
-        return brightness((luma / 255) * opaque + 1 - opaque);
+        return brightness((value / 255) * opaque + 1 - opaque);
       };
-      this.set({
-        width,
-        height,
-        pixels: Array.from({ length: width * height }, (_, index) => grey(4 * index)),
-      });
+      const colors = (at: number) => [0, 1, 2].map((part) => onWhite(data[at + part], at));
+      // The luma of Rec. 709.
+      const grey = (at: number) =>
+        onWhite(0.2126 * data[at] + 0.7152 * data[at + 1] + 0.0722 * data[at + 2], at);
+      const places = Array.from({ length: width * height }, (_, index) => 4 * index);
+      const pixels = this.spec.color ? places.flatMap(colors) : places.map(grey);
+      this.set({ width, height, pixels });
     } catch {
       this.complaint = 'This file is no picture that the browser can read.';
     }
@@ -163,6 +181,17 @@ export class ImageControl extends Control<ImageSpec, Image> {
         @pointerup=${(event: PointerEvent) => this.last && this.trace(event, true)}
       ></canvas>
       <div class="row">
+        ${
+          this.spec.color
+            ? html`<input type="color" aria-label="Colour of the pen for ${this.spec.label}" .value=${this.paintColor} @input=${(
+                event: Event,
+              ) => {
+                event.stopPropagation();
+                this.paintColor = (event.target as HTMLInputElement).value;
+                this.pen = 1;
+              }} @change=${(event: Event) => event.stopPropagation()}>`
+            : nothing
+        }
         <button type="button" aria-pressed=${pen === 0 ? 'true' : 'false'} @click=${() => {
           this.pen = pen === 0 ? 1 : 0;
         }}>Erase</button>

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ColorScale, colorDomain, labOf, palette, toneColor } from './colors';
+import { ColorScale, colorDomain, colorScale, labOf, palette, toneColor } from './colors';
 import { contenderColors, dark, light, type Theme } from './theme';
 
 function lab(css: string): readonly [number, number, number] {
@@ -34,6 +34,14 @@ test('diverging colours are the paper in the middle, blue below and orange above
     expect(lab(css[40])[2]).toBeLessThan(-0.05);
     expect(lab(css[215])[2]).toBeGreaterThan(0.05);
   }
+});
+
+test('true colours are themselves, on the page and in an image', () => {
+  const scale = colorScale('true', palette('true', light), 'linear', [0, 0xffffff]);
+  expect(scale.css(0x0a80ff)).toBe('#0a80ff');
+  const packed = new Uint32Array([scale.packed(0x0a80ff)]);
+  expect([...new Uint8Array(packed.buffer)]).toEqual([0x0a, 0x80, 0xff, 255]);
+  expect(scale.css(Number.NaN)).toBe('transparent');
 });
 
 test('cyclic colours close, and go round at an even pace', () => {

@@ -103,7 +103,7 @@ const SOFTNESS = 0.55;
 
 function stopsOf(scheme: Scheme, theme: Theme): Lab[] {
   if (scheme === 'cyclic') return cyclicStops();
-  if (scheme === 'sequential') return SEQUENTIAL.map(labOf);
+  if (scheme === 'sequential' || scheme === 'true') return SEQUENTIAL.map(labOf);
   const [below, above] = theme.dark ? DIVERGING_DARK : DIVERGING_LIGHT;
   return [...below, theme.paper, ...above].map(labOf);
 }
@@ -162,6 +162,29 @@ export class ColorScale {
     const index = this.index(value);
     return index < 0 ? 0 : (this.palette.packed[index] as number);
   }
+}
+
+/** Numbers that are colours themselves: 65536 r + 256 g + b. */
+class TrueColors extends ColorScale {
+  override css(value: number): string {
+    return Number.isFinite(value) ? `#${Math.trunc(value).toString(16).padStart(6, '0')}` : 'transparent';
+  }
+
+  override packed(value: number): number {
+    if (!Number.isFinite(value)) return 0;
+    const color = Math.trunc(value);
+    return ((255 << 24) | ((color & 255) << 16) | (color & 0xff00) | (color >> 16)) >>> 0;
+  }
+}
+
+/** The scale of a scheme, with its palette made. */
+export function colorScale(
+  scheme: Scheme,
+  table: Palette,
+  kind: ScaleKind,
+  domain: readonly [number, number],
+): ColorScale {
+  return scheme === 'true' ? new TrueColors(table, kind, domain) : new ColorScale(table, kind, domain);
 }
 
 /** The domain of colours without a fixed one: symmetric for diverging, once round for phases. */

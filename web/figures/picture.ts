@@ -1,6 +1,6 @@
 import { axesMargins, drawAxes, drawFrame, drawGrid, type Margins } from './axes';
 import { COLOR_BAR_HEIGHT, drawColorBar } from './colorbar';
-import { ColorScale, colorDomain, palette, toneColor } from './colors';
+import { type ColorScale, colorDomain, colorScale, palette, toneColor } from './colors';
 import { Extent } from './extent';
 import { formatNumber, withUnit } from './format';
 import { GentleDomain, nice } from './gentle';
@@ -255,7 +255,10 @@ export class Picture {
   }
 
   private colorBars(): ColorFamily[] {
-    return [...this.families.values()].filter((family) => family.live);
+    return [...this.families.values()].filter(
+      // Colours that show themselves need no key.
+      ({ live, colors }) => live && colors.scheme !== 'true',
+    );
   }
 
   /** Draws everything at a size in CSS pixels. Returns whether it is still moving. */
@@ -343,7 +346,7 @@ export class Picture {
       const table = palette(colors.scheme, theme, soft);
       const old = family.scale;
       const same = old && old.palette === table && old.domain[0] === domain[0] && old.domain[1] === domain[1];
-      if (!same) family.scale = new ColorScale(table, colors.scale, domain);
+      if (!same) family.scale = colorScale(colors.scheme, table, colors.scale, domain);
     }
   }
 
@@ -436,7 +439,7 @@ export class Picture {
       },
       colorScale: (colors, soft = false) =>
         this.families.get(colorsKey(colors, soft))?.scale ??
-        new ColorScale(palette(colors.scheme, theme, soft), colors.scale, [0, 1]),
+        colorScale(colors.scheme, palette(colors.scheme, theme, soft), colors.scale, [0, 1]),
       memory: (mark) => {
         const i = place.get(mark) ?? 0;
         let memory = this.memories[i];

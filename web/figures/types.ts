@@ -27,7 +27,7 @@ export interface Axis {
   reversed?: boolean;
 }
 
-export type Scheme = 'sequential' | 'diverging' | 'cyclic';
+export type Scheme = 'sequential' | 'diverging' | 'cyclic' | 'true';
 
 /** How numbers become colours. */
 export interface Colors {

@@ -123,9 +123,9 @@ export function accept(spec: Spec, raw: unknown): Accepted {
       if (!side(width, spec.max_width) || !side(height, spec.max_height)) {
         return refused(`takes a picture of at most ${spec.max_width} × ${spec.max_height} pixels`);
       }
-      const area = (width as number) * (height as number);
-      if (!Array.isArray(pixels) || pixels.length !== area || !pixels.every(finite)) {
-        return refused(`a picture of ${width} × ${height} has ${area} pixels`);
+      const numbers = (width as number) * (height as number) * (spec.color ? 3 : 1);
+      if (!Array.isArray(pixels) || pixels.length !== numbers || !pixels.every(finite)) {
+        return refused(`such a picture of ${width} × ${height} is ${numbers} numbers`);
       }
       const value = pixels.map((pixel) => clamp(pixel, 0, 1));
       const image = { width: width as number, height: height as number, pixels: value };

@@ -63,6 +63,16 @@ const specs: Spec[] = [
     max_height: 7,
     default: { width: 0, height: 0, pixels: [] },
   },
+  {
+    ...common,
+    name: 'colors',
+    label: 'colors',
+    kind: 'image',
+    max_width: 5,
+    max_height: 6,
+    color: true,
+    default: { width: 0, height: 0, pixels: [] },
+  },
   { ...common, name: 'text', label: 'text', kind: 'text', max: 400, default: 'hello' },
   {
     ...common,
@@ -132,7 +142,9 @@ function anyValue(g: Generator, spec: Spec): Value {
       return {
         width,
         height,
-        pixels: list(width * height, () => (g.next() < 0.5 ? g.below(256) / 255 : anyNumber(g, 0, 1))),
+        pixels: list(width * height * (spec.color ? 3 : 1), () =>
+          g.next() < 0.5 ? g.below(256) / 255 : anyNumber(g, 0, 1),
+        ),
       };
     }
     case 'table': {

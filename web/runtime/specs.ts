@@ -89,6 +89,8 @@ export interface ImageSpec extends Common<Image> {
   kind: 'image';
   max_width: number;
   max_height: number;
+  /** Whether a pixel is red, green and blue rather than a brightness. */
+  color?: boolean;
 }
 
 export interface TextSpec extends Common<string> {

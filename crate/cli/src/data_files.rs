@@ -98,7 +98,7 @@ fn table(text: &str) -> Result<Json, String> {
     Ok(json!({ "columns": columns, "rows": rows }))
 }
 
-/// A PNG as grey brightness on white, scaled down to the control's size.
+/// A PNG as grey brightness or colours on white, scaled down to the control's size.
 fn image(bytes: &[u8], spec: &ImageSpec) -> Result<Json, String> {
     let mut decoder = png::Decoder::new(Cursor::new(bytes));
     decoder.set_transformations(png::Transformations::normalize_to_color8());
@@ -108,10 +108,27 @@ fn image(bytes: &[u8], spec: &ImageSpec) -> Result<Json, String> {
     let mut buffer = vec![0; size];
     let info = reader.next_frame(&mut buffer).map_err(not_png)?;
     let samples = info.color_type.samples();
-    let pixels = buffer[..info.buffer_size()].chunks_exact(samples).map(grey).collect();
     let (width, height) = (info.width as usize, info.height as usize);
-    let (width, height, pixels) = scaled_down(width, height, pixels, spec.max_width, spec.max_height);
+    let small = |of: fn(&[u8]) -> f64| {
+        let pixels = buffer[..info.buffer_size()].chunks_exact(samples).map(of).collect();
+        scaled_down(width, height, pixels, spec.max_width, spec.max_height)
+    };
+    if !spec.color {
+        let (width, height, pixels) = small(grey);
+        return Ok(json!({ "width": width, "height": height, "pixels": pixels }));
+    }
+    let [(width, height, red), (.., green), (.., blue)] = [small(part::<0>), small(part::<1>), small(part::<2>)];
+    let pixels: Vec<f64> = red.iter().zip(&green).zip(&blue).flat_map(|((r, g), b)| [*r, *g, *b]).collect();
     Ok(json!({ "width": width, "height": height, "pixels": pixels }))
+}
+
+/// Red, green or blue of one pixel of 1 to 4 samples, on white.
+fn part<const K: usize>(samples: &[u8]) -> f64 {
+    match *samples {
+        [r, g, b] => grey(&[[r, g, b][K]]),
+        [r, g, b, alpha] => grey(&[[r, g, b][K], alpha]),
+        _ => grey(samples),
+    }
 }
 
 /// The brightness of one pixel of 1 to 4 samples (grey, grey and alpha, RGB, RGBA), on white.

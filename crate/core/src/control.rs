@@ -571,7 +571,8 @@ impl Control for Formula {
     }
 }
 
-/// A grey image: brightness from 0 to 1, by rows from the top.
+/// An image, by rows from the top: the brightness of each pixel from 0 to 1 or, where the control takes colours, its red,
+/// green and blue, one after the other, as a screen has them (sRGB).
 #[derive(Clone, Debug, Default, PartialEq)]
 #[allow(missing_docs)]
 pub struct Image {
@@ -586,18 +587,31 @@ pub struct Image {
 pub struct ImageSpec {
     pub max_width: usize,
     pub max_height: usize,
+    /// Whether it has colours.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub color: bool,
 }
 
 impl Default for ImageSpec {
     fn default() -> Self {
-        Self { max_width: 64, max_height: 64 }
+        Self { max_width: 64, max_height: 64, color: false }
     }
 }
 
 impl ImageSpec {
     /// The largest width and height.
     pub fn size(self, max_width: usize, max_height: usize) -> Self {
-        Self { max_width, max_height }
+        Self { max_width, max_height, ..self }
+    }
+
+    /// With colours.
+    pub fn color(self) -> Self {
+        Self { color: true, ..self }
+    }
+
+    /// Numbers of a pixel.
+    pub fn channels(&self) -> usize {
+        if self.color { 3 } else { 1 }
     }
 }
 
@@ -619,8 +633,9 @@ impl Control for Image {
         if width > spec.max_width || height > spec.max_height {
             return Err(expected());
         }
-        let pixels = value.get("pixels").and_then(Json::as_array).filter(|list| list.len() == width * height);
-        let pixels = pixels.ok_or_else(|| format!("an image of {width} x {height} has {} pixels", width * height))?;
+        let numbers = width * height * spec.channels();
+        let pixels = value.get("pixels").and_then(Json::as_array).filter(|list| list.len() == numbers);
+        let pixels = pixels.ok_or_else(|| format!("such an image of {width} x {height} is {numbers} numbers"))?;
         let pixel = |value: &Json| value.as_f64().filter(|pixel| (0.0..=1.0).contains(pixel));
         let pixels = pixels.iter().map(pixel).collect::<Option<_>>().ok_or("a pixel is a number from 0 to 1")?;
         Ok(Self { width, height, pixels })

@@ -128,6 +128,8 @@ pub enum Scheme {
     Diverging,
     /// Once round a circle, for phases.
     Cyclic,
+    /// The colours themselves: a number is $65536r+256g+b$ of the bytes of sRGB.
+    True,
 }
 
 impl Colors {
@@ -150,6 +152,11 @@ impl Colors {
         Self::of(label, Scheme::Cyclic)
     }
 
+    /// The colours themselves, each number one of [`true_color`].
+    pub fn real(label: impl Into<String>) -> Self {
+        Self { domain: Some([0.0, 16_777_215.0]), ..Self::of(label, Scheme::True) }
+    }
+
     /// On a logarithmic scale.
     pub fn log(mut self) -> Self {
         self.scale = Scale::Log;
@@ -161,6 +168,11 @@ impl Colors {
         self.domain = Some([low, high]);
         self
     }
+}
+
+/// Red, green and blue, each from 0 to 1, as the one number that [`Colors::real`] shows as this colour.
+pub fn true_color(rgb: [f64; 3]) -> f64 {
+    rgb.iter().fold(0.0, |packed, part| 256.0 * packed + (part.clamp(0.0, 1.0) * 255.0).round())
 }
 
 /// Numbers on a regular grid: `columns` by `rows` values, by rows, the first row at the low end of y. They fill the

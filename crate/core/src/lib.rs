@@ -33,7 +33,7 @@ pub mod prelude {
     pub use crate::control::{Choice, Controls, Curve, Formula, Image, Points, Set, Table, Text};
     pub use crate::error::{Error, Result};
     pub use crate::exhibit::{Card, Contender, Exhibit, Progress, Scenario};
-    pub use crate::figure::{Axis, Colors, Figures, Grid, Ink, Scale, Symbol};
+    pub use crate::figure::{Axis, Colors, Figures, Grid, Ink, Scale, Symbol, true_color};
     pub use crate::series::Series;
     pub use rand::seq::SliceRandom;
     pub use rand::{RngExt, SeedableRng};

@@ -181,3 +181,91 @@ fn gaussians_are_pot_s() {
         assert!(off < 1e-9, "{off:e}");
     }
 }
+
+fn ott_vectors() -> Value {
+    serde_json::from_str(include_str!("../../../tests/reference/transport_ott.json")).expect("stored vectors")
+}
+
+/// The largest difference of $f_i+g_j$.
+fn potentials_apart([f, g]: [&[f64]; 2], [f0, g0]: [&[f64]; 2]) -> f64 {
+    assert_eq!((f.len(), g.len()), (f0.len(), g0.len()));
+    let sums = |f: &[f64], g: &[f64]| f.iter().flat_map(|f| g.iter().map(move |g| f + g)).collect::<Vec<_>>();
+    furthest(&sums(f, g), &sums(f0, g0))
+}
+
+#[test]
+fn plans_and_potentials_are_ott_s() {
+    for case in cases(&ott_vectors(), "entropic") {
+        let name = case["name"].as_str().expect("a name");
+        let [mut cost, a, b, f, g, expected] = ["cost", "a", "b", "f", "g", "plan"].map(|name| numbers(&case[name]));
+        let eta = number(&case["eta"]);
+        let strength = [0, 1].map(|k| case["strength"][k].as_f64().unwrap_or(f64::INFINITY));
+        let balanced = strength == [f64::INFINITY; 2];
+        if !balanced {
+            // Our entropy is against a ⊗ b: with these costs the plans are exp(u + v - η cost), as there.
+            for (k, cost) in cost.iter_mut().enumerate() {
+                *cost += (orrery_kernels::math::log(a[k / b.len()]) + orrery_kernels::math::log(b[k % b.len()])) / eta;
+            }
+        }
+        let problem =
+            if balanced { Entropic::new(&cost, eta, a, b) } else { Entropic::unbalanced(&cost, eta, a, b, strength) };
+        let problem = problem.expect("a problem");
+        let check = |form: &str, u: &[f64], v: &[f64]| {
+            let off = furthest(&plan(&problem, u, v), &expected);
+            assert!(off < 1e-9, "{name}, {form}: plans {off:e}");
+            let scaled = |x: &[f64]| x.iter().map(|x| x / eta).collect::<Vec<_>>();
+            let off = potentials_apart([&scaled(u), &scaled(v)], [&f, &g]);
+            assert!(off < 1e-9, "{name}, {form}: potentials {off:e}");
+        };
+        let sinkhorn = log_form(&problem);
+        check("log domain", &sinkhorn.u, &sinkhorn.v);
+        match scaling_form(&problem) {
+            Ok(scaling) => {
+                assert!(!name.contains("badly scaled"), "{name}");
+                let (u, v) = scaling.potentials();
+                check("scaling form", &u, &v);
+            }
+            Err(error) => {
+                assert!(name.contains("badly scaled"), "{name}");
+                assert!(error.to_string().contains("use the log domain"));
+            }
+        }
+    }
+}
+
+#[test]
+fn exact_potentials_are_pot_s() {
+    for case in cases(&ott_vectors(), "exact") {
+        let [cost, a, b, u, v] = ["cost", "a", "b", "u", "v"].map(|name| numbers(&case[name]));
+        let mut exact = Exact::new(&cost, &a, &b).expect("a problem");
+        while !exact.advance_pairs(50) {}
+        let (own_u, own_v) = exact.potentials();
+        let off = potentials_apart([&own_u, &own_v], [&u, &v]);
+        assert!(off < 1e-9, "{}: {off:e}", case["name"]);
+    }
+}
+
+#[test]
+fn barycentres_and_bures_distances_are_ott_s() {
+    let vectors = ott_vectors();
+    let square = numbers(&vectors["square"]);
+    for case in cases(&vectors, "barycentre") {
+        let (measures, weights) = (numbers(&case["measures"]), numbers(&case["weights"]));
+        let points = measures.len() / weights.len();
+        let measures: Vec<(&[f64], &[f64])> = measures.chunks_exact(points).map(|b| (&square[..], b)).collect();
+        let mut barycentre = Barycentre::new(&measures, &weights, points, number(&case["eta"])).expect("a problem");
+        while barycentre.advance().is_none_or(|violation| violation > 1e-14) && barycentre.iterations() < 200_000 {}
+        let off = furthest(barycentre.masses(), &numbers(&case["masses"]));
+        assert!(off < 1e-9, "{off:e}");
+    }
+    for case in cases(&vectors, "gaussian") {
+        let d = case["dimension"].as_u64().expect("a dimension") as usize;
+        let (means, covariances) = (numbers(&case["means"]), numbers(&case["covariances"]));
+        let measure = |k: usize| {
+            let covariance = DMatrix::from_row_slice(d, d, &covariances[k * d * d..(k + 1) * d * d]);
+            Gaussian::new(DVector::from_column_slice(&means[k * d..(k + 1) * d]), covariance).expect("a measure")
+        };
+        let off = (measure(0).distance_squared(&measure(1)) - number(&case["squared"])).abs();
+        assert!(off < 1e-9, "{off:e}");
+    }
+}

@@ -85,8 +85,11 @@ pub fn ends(kind: &Kind) -> Vec<Json> {
             ]
         }
         Kind::Formula(spec) => formula_ends(spec),
-        Kind::Image(ImageSpec { max_width, max_height }) => {
-            let flat = |width: usize, height: usize, grey: f64| json!({ "width": width, "height": height, "pixels": vec![grey; width * height] });
+        Kind::Image(spec @ ImageSpec { max_width, max_height, .. }) => {
+            let flat = |width: usize, height: usize, grey: f64| {
+                let pixels = std::vec![grey; width * height * spec.channels()];
+                json!({ "width": width, "height": height, "pixels": pixels })
+            };
             let (width, height) = (*max_width, *max_height);
             vec![
                 flat(0, 0, 0.0),
@@ -209,12 +212,15 @@ fn anywhere(kind: &Kind) -> BoxedStrategy<Json> {
             vec(*low..=*high, *samples).prop_map(|values| json!(values)).boxed()
         }
         Kind::Formula(spec) => formula(&spec.variables),
-        Kind::Image(ImageSpec { max_width, max_height }) => (1..=*max_width, 1..=*max_height)
-            .prop_flat_map(|(width, height)| {
-                let pixels = vec(0.0..=1.0, width * height);
-                pixels.prop_map(move |pixels| json!({ "width": width, "height": height, "pixels": pixels }))
-            })
-            .boxed(),
+        Kind::Image(spec @ ImageSpec { max_width, max_height, .. }) => {
+            let channels = spec.channels();
+            (1..=*max_width, 1..=*max_height)
+                .prop_flat_map(move |(width, height)| {
+                    let pixels = vec(0.0..=1.0, width * height * channels);
+                    pixels.prop_map(move |pixels| json!({ "width": width, "height": height, "pixels": pixels }))
+                })
+                .boxed()
+        }
         Kind::Text(TextSpec { max }) => vec(proptest::char::any(), 0..=(*max).min(300))
             .prop_map(|text| json!(text.into_iter().collect::<String>()))
             .boxed(),

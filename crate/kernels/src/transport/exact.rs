@@ -3,6 +3,7 @@
 use super::Error;
 use super::error::{check_balance, check_finite};
 use crate::math::{exp2, log2};
+use std::sync::Arc;
 
 /// $\min\langle c,P\rangle$ over plans with marginals $r$ and $c$, by the primal simplex method on the complete bipartite
 /// graph. A basis is a spanning tree of sources and sinks; its potentials give every pair the reduced cost
@@ -18,8 +19,8 @@ use crate::math::{exp2, log2};
 pub struct Exact {
     m: usize,
     n: usize,
-    /// In units of `grid`, by rows.
-    cost: Vec<f64>,
+    /// In units of `grid`, by rows; shared by clones.
+    cost: Arc<[f64]>,
     grid: f64,
     /// In units of `unit`, sources and then sinks.
     masses: Vec<i128>,
@@ -29,6 +30,10 @@ pub struct Exact {
     potentials: Vec<f64>,
     /// Where the search for an entering pair goes on.
     row: usize,
+    /// The best pair found since the last pivot, and the rows looked at since then.
+    found: Option<(usize, usize)>,
+    least: f64,
+    scanned: usize,
     pivots: usize,
     optimal: bool,
 }
@@ -45,6 +50,9 @@ struct Tree {
     next: Vec<usize>,
     previous: Vec<usize>,
 }
+
+/// How many pairs are looked at in the time that a node is moved.
+const NODE: usize = 8;
 
 /// No node.
 const NONE: usize = usize::MAX;
@@ -70,7 +78,7 @@ impl Exact {
         let greatest = cost.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
         let bits = 51.0 - log2((m + n) as f64).ceil();
         let grid = if greatest > 0.0 { exp2(log2(greatest).ceil() - bits).max(f64::MIN_POSITIVE) } else { 1.0 };
-        let cost: Vec<f64> = cost.iter().map(|cost| (cost / grid).round()).collect();
+        let cost: Arc<[f64]> = cost.iter().map(|cost| (cost / grid).round()).collect();
 
         let whole = |masses: &[f64]| -> Vec<i128> {
             let sum: f64 = masses.iter().sum();
@@ -87,7 +95,22 @@ impl Exact {
         let tree = Tree::new(m + n, &flows, m);
         let potentials = vec![0.0; m + n];
         let unit = total / TOTAL;
-        let mut exact = Self { m, n, cost, grid, masses, unit, tree, potentials, row: 0, pivots: 0, optimal: false };
+        let mut exact = Self {
+            m,
+            n,
+            cost,
+            grid,
+            masses,
+            unit,
+            tree,
+            potentials,
+            row: 0,
+            found: None,
+            least: 0.0,
+            scanned: 0,
+            pivots: 0,
+            optimal: false,
+        };
         let mut node = exact.tree.child[0];
         while node != NONE {
             let parent = exact.tree.parent[node];
@@ -99,14 +122,19 @@ impl Exact {
 
     /// Goes on by at most `pivots` pivots. True when the plan is optimal.
     pub fn advance(&mut self, pivots: usize) -> bool {
-        for _ in 0..pivots {
-            if self.optimal {
-                break;
-            }
-            match self.entering() {
-                Some((i, j)) => self.pivot(i, self.m + j),
-                None => self.optimal = true,
-            }
+        let end = self.pivots.saturating_add(pivots);
+        while !self.optimal && self.pivots < end {
+            self.search();
+        }
+        self.optimal
+    }
+
+    /// Goes on until about `pairs` pairs have been looked at, every node that a pivot moves counted as eight: of advancing by
+    /// pivots, what takes the time, however many rows the next entering pair is away. True when the plan is optimal.
+    pub fn advance_pairs(&mut self, pairs: usize) -> bool {
+        let mut looked = 0;
+        while !self.optimal && looked < pairs {
+            looked += self.search();
         }
         self.optimal
     }
@@ -159,30 +187,36 @@ impl Exact {
         self.cost[i * self.n + j - self.m]
     }
 
-    /// The pair of the most negative reduced cost in the next block that has any: about $\sqrt{mn}$ pairs, in whole rows.
-    fn entering(&mut self) -> Option<(usize, usize)> {
+    /// Looks at the next row. A block is about $\sqrt{mn}$ pairs, in whole rows; at the end of one that has any negative
+    /// reduced cost, since the last pivot, the pair of the most negative enters. Says how much it looked at.
+    fn search(&mut self) -> usize {
         let (m, n) = (self.m, self.n);
         let block = ((m as f64 / n as f64).sqrt() as usize).max(1);
         let (u, v) = self.potentials.split_at(m);
-        let (mut least, mut pair) = (0.0, None);
-        for scanned in 1..=m {
-            let i = self.row;
-            self.row = if i + 1 == m { 0 } else { i + 1 };
-            let line = &self.cost[i * n..(i + 1) * n];
-            let reduced = least_difference(line, v) - u[i];
-            if reduced < least {
-                let j = line.iter().zip(v).position(|(cost, v)| cost - v - u[i] == reduced);
-                (least, pair) = (reduced, j.map(|j| (i, j)));
+        let i = self.row;
+        self.row = if i + 1 == m { 0 } else { i + 1 };
+        self.scanned += 1;
+        let line = &self.cost[i * n..(i + 1) * n];
+        let reduced = least_difference(line, v) - u[i];
+        if reduced < self.least {
+            self.least = reduced;
+            self.found = line.iter().zip(v).position(|(cost, v)| cost - v - u[i] == reduced).map(|j| (i, j));
+        }
+        let over = self.scanned == m;
+        match self.found {
+            Some((i, j)) if over || self.scanned.is_multiple_of(block) => {
+                (self.found, self.least, self.scanned) = (None, 0.0, 0);
+                n + NODE * self.pivot(i, m + j)
             }
-            if scanned % block == 0 && pair.is_some() {
-                break;
+            _ => {
+                self.optimal = over;
+                n
             }
         }
-        pair
     }
 
-    /// Lets the pair of source `i` and sink `j` enter.
-    fn pivot(&mut self, i: usize, j: usize) {
+    /// Lets the pair of source `i` and sink `j` enter. Says how many nodes it moved.
+    fn pivot(&mut self, i: usize, j: usize) -> usize {
         let (m, tree) = (self.m, &mut self.tree);
         let reduced = self.cost[i * self.n + j - m] - self.potentials[i] - self.potentials[j];
         // The mass that goes from i to j comes back along the tree: from j up to where the ways meet, and down to i. Arcs
@@ -210,13 +244,15 @@ impl Exact {
         let (start, parent) = if on_way_of_i { (i, j) } else { (j, i) };
         tree.hang(start, parent, moved, leaving);
         // Its potentials follow: those of the kind of `start` by the reduced cost, the others against.
-        let mut node = start;
+        let (mut node, mut moved) = (start, 0);
         while node != NONE {
             tree.depth[node] = tree.depth[tree.parent[node]] + 1;
             self.potentials[node] += if (node < m) == on_way_of_i { reduced } else { -reduced };
             node = tree.after(node, start);
+            moved += 1;
         }
         self.pivots += 1;
+        moved
     }
 }
 
@@ -382,6 +418,19 @@ mod tests {
         }
         let dual: f64 = r.iter().zip(&u).chain(c.iter().zip(&v)).map(|(mass, x)| mass * x).sum();
         assert!((exact.cost() - dual).abs() <= 1e-12 * total * greatest * (r.len() + c.len()) as f64);
+    }
+
+    #[test]
+    fn it_makes_the_same_pivots_however_it_is_cut() {
+        let n = 40;
+        let cost: Vec<f64> = (0..n * (n + 3)).map(|k| ((k * k * 7919) % 1009) as f64).collect();
+        let (r, c) = (vec![1.0; n], vec![n as f64 / (n + 3) as f64; n + 3]);
+        let whole = solved(&cost, &r, &c);
+        for pairs in [1, 100, usize::MAX] {
+            let mut cut = Exact::new(&cost, &r, &c).expect("a problem");
+            while !cut.advance_pairs(pairs) {}
+            assert_eq!((cut.plan(), cut.pivots()), (whole.plan(), whole.pivots()));
+        }
     }
 
     proptest! {

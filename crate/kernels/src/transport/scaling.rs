@@ -2,6 +2,7 @@
 
 use super::lanes::{add, dot};
 use super::{Entropic, Error, Scalar};
+use std::sync::Arc;
 
 /// $P_{ij}=a_iK_{ij}b_j$ with $K=e^{-\eta c}$ and the scalings $a=e^u$, $b=e^v$, updated in turn by $a=r/(Kb)$ and
 /// $b=c/(K^\top a)$ (unbalanced, to the power $\rho/(\rho+\varepsilon)$).
@@ -15,7 +16,8 @@ pub struct Scaling<T = f64> {
     pub a: Vec<T>,
     /// $b=e^v$.
     pub b: Vec<T>,
-    kernel: Vec<T>,
+    /// Shared by clones.
+    kernel: Arc<[T]>,
     /// Whether an entry of the kernel underflowed.
     truncated: bool,
     row: usize,
@@ -44,7 +46,7 @@ impl<T: Scalar> Scaling<T> {
         Self {
             a: one(problem.r()),
             b: one(problem.c()),
-            kernel,
+            kernel: kernel.into(),
             truncated,
             row: 0,
             columns: zeros,

@@ -1,0 +1,118 @@
+"""Transport by ott-jax, with potentials, and the potentials of POT's exact plans, for crate/kernels/tests/transport.rs.
+
+    pip install ott-jax POT && python transport_ott.py > transport_ott.json
+
+ott-jax minimises <C, P> + eps sum P (log P - 1) with P = exp((f + g - C) / eps); unbalanced, it takes the updates of f and g
+to the power tau = rho / (rho + eps), so its entropy there has no reference measure. Potentials are compared as f_i + g_j.
+The cases named "badly scaled" have eps = 1e-4 of the range of the costs.
+"""
+
+import json
+
+import jax
+
+jax.config.update("jax_enable_x64", True)
+
+import jax.numpy as jnp
+import numpy as np
+import ot
+from ott.geometry import costs, geometry
+from ott.problems.linear import barycenter_problem, linear_problem
+from ott.solvers.linear import discrete_barycenter, sinkhorn
+
+rng = np.random.default_rng(23)
+
+
+def flat(x):
+    return np.asarray(x).ravel().tolist()
+
+
+def clouds(m, n):
+    cost = ot.dist(rng.random((m, 2)), rng.random((n, 2)) + 0.2)
+    return cost / cost.max()
+
+
+def masses(n):
+    mass = rng.random(n) + 0.1
+    return mass / mass.sum()
+
+
+def solve(cost, a, b, eps, strength, threshold, most=400_000):
+    tau = [1.0 if rho is None else rho / (rho + eps) for rho in strength]
+    problem = linear_problem.LinearProblem(
+        geometry.Geometry(cost_matrix=jnp.asarray(cost), epsilon=eps), jnp.asarray(a), jnp.asarray(b), *tau
+    )
+    return sinkhorn.Sinkhorn(threshold=threshold, max_iterations=most, inner_iterations=50)(problem)
+
+
+entropic = []
+for name, cost, a, b, eps, strength in [
+    ("clouds", clouds(10, 9), masses(10), masses(9), 0.03, (None, None)),
+    ("random costs", rng.random((9, 9)), masses(9), masses(9), 0.02, (None, None)),
+    ("badly scaled", clouds(7, 8), masses(7), masses(8), 1e-4, (None, None)),
+    ("unbalanced", clouds(9, 8), masses(9), 1.4 * masses(8), 0.05, (0.5, 0.5)),
+    ("unbalanced, one side held", clouds(8, 10), masses(8), 0.8 * masses(10), 0.03, (None, 0.2)),
+    ("unbalanced, badly scaled", clouds(6, 7), masses(6), 1.3 * masses(7), 1e-4, (0.1, 0.2)),
+]:
+    out = solve(cost, a, b, eps, strength, 1e-13)
+    f, g = np.asarray(out.f), np.asarray(out.g)
+    # A hundred thousand updates more, to where rounding stops them: ott-jax ends at its threshold.
+    tau = [1.0 if rho is None else rho / (rho + eps) for rho in strength]
+    lse = ot.backend.NumpyBackend().logsumexp
+    start = f[:, None] + g[None, :]
+    for _ in range(100_000):
+        old = f
+        f = tau[0] * (eps * np.log(a) - eps * lse((g[None, :] - cost) / eps, axis=1))
+        g = tau[1] * (eps * np.log(b) - eps * lse((f[:, None] - cost) / eps, axis=0))
+        if np.abs(f - old).max() < 1e-16:
+            break
+    drift = np.abs(f[:, None] + g[None, :] - start).max()
+    assert drift < 1e-9, (name, drift)
+    plan = np.exp((np.asarray(out.f)[:, None] + np.asarray(out.g)[None, :] - cost) / eps)
+    entropic.append({
+        "name": name, "eta": 1 / eps, "strength": list(strength), "cost": flat(cost), "a": flat(a), "b": flat(b),
+        "f": flat(out.f), "g": flat(out.g), "plan": flat(plan),
+    })
+
+exact = []
+for name, cost, a, b in [
+    ("clouds", clouds(9, 8), masses(9), masses(8)),
+    ("random costs", rng.random((8, 10)), masses(8), masses(10)),
+    ("badly scaled", 10.0 ** rng.uniform(-4, 0, (8, 9)), (s := 10.0 ** rng.uniform(-6, 0, 8)) / s.sum(), masses(9)),
+]:
+    plan, log = ot.emd(a, b, cost, log=True)
+    # The basis is a tree, so that the potentials are one constant from being unique.
+    assert np.count_nonzero(plan) == len(a) + len(b) - 1
+    exact.append({"name": name, "cost": flat(cost), "a": flat(a), "b": flat(b), "u": flat(log["u"]), "v": flat(log["v"])})
+
+barycentre = []
+grid = np.linspace(0, 1, 20)[:, None]
+square = ot.dist(grid)
+for weights, eps in [([0.5, 0.5], 0.02), ([0.3, 0.7], 0.01), ([0.2, 0.5, 0.3], 0.05)]:
+    count = len(weights)
+    centres, widths = rng.uniform(0.2, 0.8, count), rng.uniform(0.05, 0.1, count)
+    measures = np.exp(-((grid - centres) ** 2) / (2 * widths**2)) + 1e-2
+    measures /= measures.sum(0)
+    problem = barycenter_problem.FixedBarycenterProblem(
+        geometry.Geometry(cost_matrix=jnp.asarray(square), epsilon=eps), jnp.asarray(measures.T), jnp.asarray(weights)
+    ) if hasattr(barycenter_problem, "FixedBarycenterProblem") else None
+    if problem is None:
+        break
+    out = discrete_barycenter.FixedBarycenter(threshold=1e-13, max_iterations=100_000)(problem)
+    barycentre.append({"eta": 1 / eps, "weights": weights, "measures": flat(measures.T), "masses": flat(out.histogram)})
+
+gaussian = []
+for d in [2, 3, 4]:
+    means = rng.normal(size=(2, d))
+    roots = rng.normal(size=(2, d, d))
+    covariances = roots @ roots.transpose(0, 2, 1) + 0.1 * np.eye(d)
+    points = [costs.mean_and_cov_to_x(jnp.asarray(m), jnp.asarray(s), d) for m, s in zip(means, covariances)]
+    value = float(costs.Bures(d)(points[0], points[1]))
+    gaussian.append({"dimension": d, "means": flat(means), "covariances": flat(covariances), "squared": value})
+
+import ott
+
+print(json.dumps({
+    "made by": f"ott-jax {ott.__version__}, POT {ot.__version__}", "entropic": entropic, "exact": exact, "square": flat(square),
+    "barycentre": barycentre, "gaussian": gaussian,
+}))
