@@ -3,6 +3,7 @@
 orrery_core::wing! {
     "transport", "Optimal transport";
     bures_deep_linear::BuresDeepLinear,
+    semidiscrete_entropic_map::SemidiscreteEntropicMap,
     sinkhorn_newton_sparse::SinkhornNewtonSparse,
 }
 
