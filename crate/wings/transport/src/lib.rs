@@ -5,6 +5,7 @@ orrery_core::wing! {
     bures_deep_linear::BuresDeepLinear,
     semidiscrete_entropic_map::SemidiscreteEntropicMap,
     sinkhorn_newton_sparse::SinkhornNewtonSparse,
+    sum_of_norms_ot::SumOfNormsOt,
 }
 
 orrery_browser::export!(crate::WING);
