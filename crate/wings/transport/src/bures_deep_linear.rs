@@ -1,28 +1,31 @@
-//! A generator that turns noise $z\sim N(0,I)$ into $Wz$ makes a Gaussian of covariance $WW^\top$. Let $W=W_N\cdots W_1$ be a
-//! linear network with a bottleneck of $k$, and train it to resemble $N(0,\Sigma_0)$ in the Wasserstein distance, which for
-//! Gaussians is known:
+//! A generator that turns noise $z\sim N(0,I)$ into $Wz$ makes a Gaussian of covariance $WW^\top$. Let
+//! $W=W_N\cdots W_1$ be a linear network with a bottleneck of $k$, and train it to resemble $N(0,\Sigma_0)$ in the
+//! Wasserstein distance, which for Gaussians is known:
 //! $$L(W)=\mathrm{tr}\,WW^\top+\mathrm{tr}\,\Sigma_0-2\,\mathrm{tr}\,(\Sigma_0^{1/2}WW^\top\Sigma_0^{1/2})^{1/2}.$$
-//! Its gradient is $2(I-T)W$, where $T$ is the optimal map onto the target. The authors list all critical points: such a $W$
-//! reproduces some of the eigenpairs of $\Sigma_0$ exactly and misses the others, so its loss is the sum of the eigenvalues
-//! missed. The best keeps the top $k$. As $L$ has a kink where $W$ loses rank, they train on $WW^\top+\tau I$, and show that
-//! descent from *balanced* layers, $W_{i+1}^\top W_{i+1}=W_iW_i^\top$, with all singular values well away from zero, arrives.
+//! Its gradient is $2(I-T)W$, where $T$ is the optimal map onto the target. The authors list all critical points: such
+//! a $W$ reproduces some of the eigenpairs of $\Sigma_0$ exactly and misses the others, so its loss is the sum of the
+//! eigenvalues missed. The best keeps the top $k$. As $L$ has a kink where $W$ loses rank, they train on
+//! $WW^\top+\tau I$, and show that descent from *balanced* layers, $W_{i+1}^\top W_{i+1}=W_iW_i^\top$, with all
+//! singular values well away from zero, arrives.
 //!
-//! **What you see.** The loss falls past the rules, one for each choice of eigenpairs, and lands on the lowest. The square
-//! loss on covariances (scaled to the same curvature at eigenvalue 1) has the same critical points, but its pull on a small
-//! singular value fades in proportion to it: it loiters above saddles that the distance passes by.
+//! **What you see.** The loss falls past the rules, one for each choice of eigenpairs, and lands on the lowest. The
+//! square loss on covariances (scaled to the same curvature at eigenvalue 1) has the same critical points, but its pull
+//! on a small singular value fades in proportion to it: it loiters above saddles that the distance passes by.
 //!
-//! **Try** starting at 0.05, where the loitering is longest. Drag the target's eigenvalues. Make one singular value of the
-//! start zero: from depth 2 on, no layer feels a force that would revive it, and training parks at 2.9 = 1.4 + 1.5, a rule of
-//! the picture. At depth 1 rounding errors are enough to wake it, for the curvature there is about $-2\sqrt{\lambda/\tau}$.
+//! **Try** starting at 0.05, where the loitering is longest. Drag the target's eigenvalues. Make one singular value of
+//! the start zero: from depth 2 on, no layer feels a force that would revive it, and training parks at 2.9 = 1.4 + 1.5,
+//! a rule of the picture. At depth 1 rounding errors are enough to wake it, for the curvature there is about
+//! $-2\sqrt{\lambda/\tau}$.
 //!
-//! **Where it stops.** With $\tau=0.3$ the squared singular values are still right for the smoothed loss, $\lambda_i-\tau$, and
-//! two per cent off for the distance. The curvature that blows up near rank loss is negative, so it repels, and the gradient
-//! stays bounded there: we found no explosion in that place. Steps are limited at the *minimum*, where the sharpness is
-//! $2N\lambda_1^{1-1/N}$: a step of 0.1 is stable to depth 3, and at depth 4 overshoots for ever or flies off.
+//! **Where it stops.** With $\tau=0.3$ the squared singular values are still right for the smoothed loss,
+//! $\lambda_i-\tau$, and two per cent off for the distance. The curvature that blows up near rank loss is negative, so
+//! it repels, and the gradient stays bounded there: we found no explosion in that place. Steps are limited at the
+//! *minimum*, where the sharpness is $2N\lambda_1^{1-1/N}$: a step of 0.1 is stable to depth 3, and at depth 4
+//! overshoots for ever or flies off.
 //!
-//! The theorem asks for more than we do: a start nearer to the target than any matrix of lower rank. The default start, at a loss near 7,
-//! is not, and arrives all the same. $\Sigma_0$ is written in its own eigenvectors, which changes nothing. The third
-//! figure is a separate run: two dimensions, $k=1$, the target's two greatest eigenvalues.
+//! The theorem asks for more than we do: a start nearer to the target than any matrix of lower rank. The default start,
+//! at a loss near 7, is not, and arrives all the same. $\Sigma_0$ is written in its own eigenvectors, which changes
+//! nothing. The third figure is a separate run: two dimensions, $k=1$, the target's two greatest eigenvalues.
 
 use orrery_core::prelude::*;
 use orrery_kernels::linalg::{DMatrix, DVector, symmetric_function};
@@ -32,11 +35,12 @@ use std::rc::Rc;
 
 const CARD: Card = Card {
     slug: "bures-deep-linear",
-    title: "Critical Points and Convergence Analysis of Generative Deep Linear Networks Trained with Bures-Wasserstein Loss",
+    title: "Critical Points and Convergence Analysis of Generative Deep Linear Networks Trained with Bures-Wasserstein \
+            Loss",
     year: 2023,
     lists: &[2],
-    claim: "A deep linear generator trained on the Wasserstein distance keeps the target's top eigenpairs, or parks on a \
-            critical point one can name.",
+    claim: "A linear generator trained on the Wasserstein distance keeps the target's top eigenpairs, or parks on a \
+            known critical point.",
     algorithms: &[
         "Bures-Wasserstein distance",
         "deep linear network",
@@ -153,14 +157,15 @@ impl Target {
         self.eigenvalues.iter().sum()
     }
 
-    /// $L(W)=\mathrm{tr}\,WW^\top+\mathrm{tr}\,\Sigma_0-2\,\mathrm{tr}\,(\Sigma_0^{1/2}WW^\top\Sigma_0^{1/2})^{1/2}$, the last being the sum
-    /// of the singular values of $\Sigma_0^{1/2}W$.
+    /// $L(W)=\mathrm{tr}\,WW^\top+\mathrm{tr}\,\Sigma_0-2\,\mathrm{tr}\,(\Sigma_0^{1/2}WW^\top\Sigma_0^{1/2})^{1/2}$,
+    /// the last being the sum of the singular values of $\Sigma_0^{1/2}W$.
     fn distance(&self, w: &DMatrix<f64>) -> f64 {
         w.norm_squared() + self.trace() - 2.0 * self.times_root(w).singular_values().sum()
     }
 
-    /// $\nabla L_\tau(W)=2(I-T)W$, where $T=\Sigma_0^{1/2}(\Sigma_0^{1/2}(WW^\top+\tau I)\Sigma_0^{1/2})^{-1/2}\Sigma_0^{1/2}$ maps
-    /// $N(0,WW^\top+\tau I)$ onto $N(0,\Sigma_0)$.
+    /// $\nabla L_\tau(W)=2(I-T)W$, where
+    /// $T=\Sigma_0^{1/2}(\Sigma_0^{1/2}(WW^\top+\tau I)\Sigma_0^{1/2})^{-1/2}\Sigma_0^{1/2}$ maps $N(0,WW^\top+\tau I)$
+    /// onto $N(0,\Sigma_0)$.
     fn bures_gradient(&self, w: &DMatrix<f64>, tau: f64) -> Option<DMatrix<f64>> {
         let rw = self.times_root(w);
         let mut middle = &rw * rw.transpose();
@@ -180,7 +185,8 @@ impl Target {
         difference * w
     }
 
-    /// The loss at each critical point of rank `rank`: $\sum_{i\notin S}\lambda_i$ for each $S$ of that many eigenpairs.
+    /// The loss at each critical point of rank `rank`: $\sum_{i\notin S}\lambda_i$ for each $S$ of that many
+    /// eigenpairs.
     fn critical_values(&self, rank: usize) -> Vec<f64> {
         let subsets = (0_u32..1 << self.eigenvalues.len()).filter(|kept| kept.count_ones() as usize == rank);
         let missed = |kept: u32| {
@@ -449,8 +455,8 @@ impl Exhibit for BuresDeepLinear {
     fn figures(&self, figures: &mut Figures) {
         let [exact, lower] = &*self.critical;
         let trace = self.target.trace();
-        let caption = "Each rule is the loss at a critical point: the sum of the eigenvalues it misses. Dashed ones have \
-                       lost rank. Descent lands on the lowest, or on the one its start cannot leave.";
+        let caption = "Each rule is the loss at a critical point: the sum of the eigenvalues it misses. Dashed ones \
+                       have lost rank. Descent lands on the lowest, or on the one its start cannot leave.";
         let mut loss = figures.figure("loss", "Every landing place is known", caption);
         loss.x(Axis::log("steps of gradient descent").domain(1.0, DESCENTS as f64))
             .y(Axis::linear("squared Bures-Wasserstein distance").domain(0.0, 1.05 * trace));
@@ -473,8 +479,8 @@ impl Exhibit for BuresDeepLinear {
         }
 
         let top = 1.15 * self.target.sorted()[0];
-        let caption = "The squared singular values of W, and the target's eigenvalues as rules: those kept are reached, \
-                       less τ.";
+        let caption = "The squared singular values of W, and the target's eigenvalues as rules: those kept are \
+                       reached, less τ.";
         let mut spectrum = figures.figure("spectrum", "Modes on their way", caption);
         spectrum
             .x(Axis::log("steps of gradient descent").domain(1.0, DESCENTS as f64))
@@ -490,8 +496,8 @@ impl Exhibit for BuresDeepLinear {
         }
 
         let reach = self.reach();
-        let caption = "Its own small problem: one vector in the plane, as deep a network. Two minima, two saddles, and a \
-                       cone at the origin.";
+        let caption = "Its own small problem: one vector in the plane, as deep a network. Two minima, two saddles, and \
+                       a cone at the origin.";
         let mut plane = figures.figure("plane", "The landscape of one vector", caption);
         plane
             .x(Axis::linear("along λ₁").domain(-reach, reach))
@@ -537,8 +543,8 @@ impl Exhibit for BuresDeepLinear {
         let mut order: Vec<usize> = (0..self.target.eigenvalues.len()).collect();
         order.sort_by(|a, b| self.target.eigenvalues[*b].total_cmp(&self.target.eigenvalues[*a]));
         let (a, b) = (order[0], order[self.setting.rank.max(2) - 1]);
-        let caption = "One standard deviation of target and models, in the plane of the target's greatest eigenvector and \
-                       of the last that fits into rank k (the second, if k = 1).";
+        let caption = "One standard deviation of target and models, in the plane of the target's greatest eigenvector \
+                       and of the last that fits into rank k (the second, if k = 1).";
         let mut ellipses = figures.figure("ellipses", "What is generated", caption);
         let side = 1.15 * self.target.root[a].max(self.setting.scale);
         ellipses
@@ -587,8 +593,8 @@ impl Exhibit for BuresDeepLinear {
         let worst = |measure: &dyn Fn(&Run) -> f64| Some(self.paper_runs().map(measure).fold(0.0, f64::max));
         Claim::new(vec![
             Clause::at_most(
-                "At every depth the distance ends at the sum of the eigenvalues after the k-th: off by {value} of it at \
-                 most, bound {high}.",
+                "At every depth the distance ends at the sum of the eigenvalues after the k-th: off by {value} of it \
+                 at most, bound {high}.",
                 worst(&|run| run.excess() / unit),
                 TOLERANCE,
             )
@@ -713,7 +719,8 @@ mod tests {
             let (target, tau) = (target(), 1e-3);
             let share = |i: usize| if kept >> i & 1 == 1 { (target.eigenvalues[i] - tau).sqrt() } else { 0.0 };
             let first = DMatrix::from_fn(6, 6, |i, j| if i == j { share(i) } else { 0.0 });
-            let chain = Layers((0..depth).map(|i| if i == 0 { first.clone() } else { DMatrix::identity(6, 6) }).collect());
+            let layer = |i: usize| if i == 0 { first.clone() } else { DMatrix::identity(6, 6) };
+            let chain = Layers((0..depth).map(layer).collect());
             let w = chain.product();
             let gradients = chain.gradients(&target.bures_gradient(&w, tau).expect("a gradient"));
             prop_assert!(gradients.iter().all(|gradient| gradient.amax() < 1e-12));

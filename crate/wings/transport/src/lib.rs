@@ -6,6 +6,9 @@ orrery_core::wing! {
     dirrac_recourse::Dirrac,
     sinkhorn_newton_sparse::SinkhornNewtonSparse,
     variational_jko::VariationalJko,
+    semidiscrete_entropic_map::SemidiscreteEntropicMap,
+    sinkhorn_newton_sparse::SinkhornNewtonSparse,
+    sum_of_norms_ot::SumOfNormsOt,
 }
 
 orrery_browser::export!(crate::WING);
