@@ -1,32 +1,32 @@
-//! A bank's model says no. *Recourse* is the advice what to change so that it says yes. But the model will be retrained
-//! before the advice is followed, on data that have moved, and then the advice may be worthless.
+//! A bank's model says no. *Recourse* is the advice what to change so that it says yes. But the model will be
+//! retrained before the advice is followed, on data that have moved, and then the advice may be worthless.
 //!
 //! The future classifier $\mathrm{sign}(\theta^\top x)$ (the last entry of $x$ is 1) follows a mixture
-//! $\sum_kp_kQ_k$. Of each $Q_k$ only an estimate $(\hat\theta_k,\hat\Sigma_k)$ of mean and covariance is known, and that
-//! its own lie within Gelbrich distance $\rho$ of it. DiRRAc looks for
+//! $\sum_kp_kQ_k$. Of each $Q_k$ only an estimate $(\hat\theta_k,\hat\Sigma_k)$ of mean and covariance is known, and
+//! that its own lie within Gelbrich distance $\rho$ of it. DiRRAc looks for
 //! $$\min_{\|x-x_0\|_1\le\delta}\ \sum_kp_k\sup_{Q_k}Q_k(\theta^\top x\le0).$$
 //! Seen along $x$ the Gelbrich ball is a disk: mean $m=\hat\theta_k^\top x-t\|x\|$, deviation
 //! $s=\sqrt{x^\top\hat\Sigma_kx}+u\|x\|$, $t^2+u^2\le\rho^2$. Both the Gaussian risk $\Phi(-m/s)$ and the sharp bound
-//! $s^2/(s^2+m^2)$ for arbitrary laws grow with the angle of $(m,s)$, so the worst point is where the tangent from the origin touches
-//! the disk: no search is needed.
+//! $s^2/(s^2+m^2)$ for arbitrary laws grow with the angle of $(m,s)$, so the worst point is where the tangent from
+//! the origin touches the disk: no search is needed.
 //!
-//! **What you see.** 500 people with two features that matter, and three foreseen futures: class 0 moves along feature 1,
-//! feature 1 becomes noisier, or both. Today feature 1 is the cheaper way across the boundary; Wachter's counterfactual
-//! and ROAR (robust to a box of half-width $\rho$ around *today's* model) take it. In every future it is worth less. DiRRAc
-//! goes up instead. The fan is what 500 retrainings really gave.
+//! **What you see.** 500 people with two features that matter, and three foreseen futures: class 0 moves along
+//! feature 1, feature 1 becomes noisier, or both. Today feature 1 is the cheaper way across the boundary; Wachter's
+//! counterfactual and ROAR (robust to a box of half-width $\rho$ around *today's* model) take it. In every future it
+//! is worth less. DiRRAc goes up instead. The fan is what 500 retrainings really gave.
 //!
-//! **Try** dragging the instance. Raise $\rho$ to see the certified region back away from the boundary. Spend a larger
-//! $\delta$: at 1.6 DiRRAc's advice is always valid, at 2.5 ROAR's, and Wachter's only near 4.
+//! **Try** dragging the instance. Raise $\rho$ to see the certified region back away from the boundary. Spend a
+//! larger $\delta$: at 1.6 DiRRAc's advice is always valid, at 2.5 ROAR's, and Wachter's only near 4.
 //!
-//! **Where it stops.** The certificate covers futures *inside* the ambiguity set. With a shift of 2 instead of the 0.8
-//! foreseen, and $\rho$ tiny, a certificate of nearly nothing is broken. Without any shift Wachter's step was right and DiRRAc
-//! is the one that is wrong, a quarter of the time. Even as foreseen the table may show an estimate farther than
-//! $\rho=0.1$ from the truth, as 500 people leave it uncertain; there the certificate happens to be vacuous or loose enough.
-//! Near $\rho=1$ nothing can be certified at all.
+//! **Where it stops.** The certificate covers futures *inside* the ambiguity set. With a shift of 2 instead of the
+//! 0.8 foreseen, and $\rho$ tiny, a certificate of nearly nothing is broken. Without any shift Wachter's step was
+//! right and DiRRAc is the one that is wrong, a quarter of the time. Even as foreseen the table may show an estimate
+//! farther than $\rho=0.1$ from the truth, as 500 people leave it uncertain; there the certificate happens to be
+//! vacuous or loose enough. Near $\rho=1$ nothing can be certified at all.
 //!
-//! Every $\theta$ is scaled to length 1, as only its direction decides. The paper first restricts $x$ to where every mean margin is
-//! positive; here the descent starts at $x_0$, and where a risk is flat at its top it follows the angle instead.
-//! At equal cost Wachter's counterfactual is pushed on along its own direction.
+//! Every $\theta$ is scaled to length 1, as only its direction decides. The paper first restricts $x$ to where every
+//! mean margin is positive; here the descent starts at $x_0$, and where a risk is flat at its top it follows the
+//! angle instead. At equal cost Wachter's counterfactual is pushed on along its own direction.
 
 use orrery_core::prelude::*;
 use orrery_kernels::linalg::{DMatrix, DVector};
@@ -39,7 +39,7 @@ const CARD: Card = Card {
     title: "Distributionally Robust Recourse Action",
     year: 2023,
     lists: &[1],
-    claim: "Advice that is certified against every future model within a Gelbrich ball stays valid where nearest counterfactuals fail.",
+    claim: "Advice certified against every model in a Gelbrich ball stays valid where nearest counterfactuals fail.",
     algorithms: &[
         "DiRRAc",
         "distributionally robust optimisation",
@@ -90,7 +90,8 @@ pub struct Setting {
     /// How much may be changed in all: the sum over the features.
     #[control(label = "budget δ", range = 0.1..=4.0, default = 1.2)]
     pub budget: f64,
-    /// How far, in Gelbrich distance, the law of a future model may be from its estimate. For ROAR, the half-width of its box.
+    /// How far, in Gelbrich distance, the law of a future model may be from its estimate. For ROAR, the half-width of
+    /// its box.
     #[control(label = "radius ρ", range = 1e-3..=1.0, log, default = 0.1)]
     pub radius: f64,
     /// Which laws the ambiguity set holds.
@@ -125,8 +126,8 @@ const MEANS: [[f64; 5]; 2] = [[-1.6, -0.9, -0.3, -0.2, -0.1], [0.6, 0.7, 0.3, 0.
 /// The standard deviation of every feature.
 const SPREAD: f64 = 0.8;
 
-/// A training set: rows with a last entry of 1, and the classes. The `future` shifts the means of class 0 along feature 1,
-/// stretches feature 1, or both, by `shift`.
+/// A training set: rows with a last entry of 1, and the classes. The `future` shifts the means of class 0 along
+/// feature 1, stretches feature 1, or both, by `shift`.
 fn people(features: usize, future: Option<usize>, shift: f64, rng: &mut Rng) -> (Vec<Vec<f64>>, Vec<f64>) {
     let (moves, stretches) = (matches!(future, Some(0 | 2)), matches!(future, Some(1 | 2)));
     let row = |i: usize| {
@@ -452,8 +453,8 @@ impl World {
         (value, gradient)
     }
 
-    /// The least margin over the box $\|\theta-\hat\theta\|_\infty\le\rho$, to be raised: $\hat\theta^\top x-\rho\|x\|_1$. (The
-    /// worst logistic loss falls as it grows.)
+    /// The least margin over the box $\|\theta-\hat\theta\|_\infty\le\rho$, to be raised: $\hat\theta^\top
+    /// x-\rho\|x\|_1$. (The worst logistic loss falls as it grows.)
     fn roar(&self, x: &[f64]) -> (f64, Vec<f64>) {
         let margin = dot(&self.present, x) - self.rho * x.iter().map(|x| x.abs()).sum::<f64>();
         (-margin, self.present.iter().zip(x).map(|(theta, x)| self.rho * x.signum() - theta).collect())
@@ -768,8 +769,8 @@ impl Exhibit for Dirrac {
         map.dot([best[0]], [best[1]]).of("dirrac").radius(6.0);
         map.dot([x0[0]], [x0[1]]).ink(Ink::Accent).symbol(Symbol::Ring).radius(9.0).label("instance").drags("instance");
 
-        let caption = "The share of retrained models that accept the advice, by what it costs. Wachter's is pushed on along its \
-                       direction.";
+        let caption = "The share of retrained models that accept the advice, by what it costs. Wachter's is pushed \
+                       on along its direction.";
         let mut costs = figures.figure("cost", "The price of staying valid", caption);
         costs.x(Axis::linear("ℓ₁ cost").domain(0.0, 4.0)).y(Axis::linear("valid share").domain(0.0, 1.0));
         for (j, contender) in CARD.contenders.iter().enumerate().rev() {
@@ -798,7 +799,8 @@ impl Exhibit for Dirrac {
         bars.dot(places(), rejected(&self.roar)).of("roar").symbol(Symbol::Square).radius(5.0);
         bars.dot(places(), rejected(best)).of("dirrac").radius(5.0);
 
-        let caption = "How far the moments of the retrained models are from the estimates: the certificate speaks of those within ρ.";
+        let caption = "How far the moments of the retrained models are from the estimates: the certificate speaks \
+                       of those within ρ.";
         let far = |k: usize| self.distances[k].map_or_else(|| "–".to_owned(), |distance| format!("{distance:.3}"));
         figures
             .figure("distance", "Is the truth inside?", caption)
@@ -819,14 +821,15 @@ impl Exhibit for Dirrac {
         };
         Claim::new(vec![
             Clause::at_most(
-                "Of 500 models drawn from the worst laws of the set, {value} standard errors more reject the advice than certified.",
+                "Of 500 models drawn from the worst laws of the set, {value} standard errors more reject the advice \
+                 than certified.",
                 self.drawn,
                 3.0,
             )
             .pending_while(open),
             Clause::at_most(
-                "Of 500 retrained models, at the worst of 50 places of x₀, a share {value} more reject it than certified, two \
-                 standard errors allowed.",
+                "Of 500 retrained models, at the worst of 50 places of x₀, a share {value} more reject it than \
+                 certified, two standard errors allowed.",
                 self.excess,
                 0.0,
             )
@@ -840,7 +843,8 @@ impl Exhibit for Dirrac {
             Clause::at_least("It is valid {value} points more often than ROAR's.", gain(&self.roar), 0.0)
                 .pending_while(open),
             Clause::within(
-                "A random search of 10 000 moments finds {value} of the certified risk: never more, and at least {low}.",
+                "A random search of 10 000 moments finds {value} of the certified risk: never more, and at least \
+                 {low}.",
                 self.found(),
                 0.99,
                 1.0,
