@@ -3,6 +3,7 @@
 orrery_core::wing! {
     "transport", "Optimal transport";
     sinkhorn_newton_sparse::SinkhornNewtonSparse,
+    variational_jko::VariationalJko,
 }
 
 orrery_browser::export!(crate::WING);
