@@ -6,6 +6,7 @@ pub mod sweep;
 
 orrery_core::wing! {
     "optimizers", "Optimizers";
+    amsgrad::Amsgrad,
     lion_lyapunov::LionLyapunov,
 }
 
