@@ -7,6 +7,7 @@ pub mod sweep;
 orrery_core::wing! {
     "optimizers", "Optimizers";
     amsgrad::Amsgrad,
+    last_iterate_sgd::LastIterate,
     lion_lyapunov::LionLyapunov,
 }
 
