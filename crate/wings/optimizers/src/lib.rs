@@ -9,6 +9,7 @@ orrery_core::wing! {
     amsgrad::Amsgrad,
     last_iterate_sgd::LastIterate,
     lion_lyapunov::LionLyapunov,
+    lsa_heavy_tails::LsaHeavyTails,
 }
 
 orrery_browser::export!(crate::WING);
