@@ -10,6 +10,7 @@ orrery_core::wing! {
     last_iterate_sgd::LastIterate,
     lion_lyapunov::LionLyapunov,
     lsa_heavy_tails::LsaHeavyTails,
+    normalized_lr_perceptron::NormalizedLr,
 }
 
 orrery_browser::export!(crate::WING);
