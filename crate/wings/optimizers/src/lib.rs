@@ -11,6 +11,7 @@ orrery_core::wing! {
     lion_lyapunov::LionLyapunov,
     lsa_heavy_tails::LsaHeavyTails,
     normalized_lr_perceptron::NormalizedLr,
+    stochastic_agd_interpolation::StochasticAgd,
 }
 
 orrery_browser::export!(crate::WING);
