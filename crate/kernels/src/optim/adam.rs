@@ -24,6 +24,11 @@ impl<T: Float> Adam<T> {
     pub fn new(n: usize, rate: f64, beta: [f64; 2]) -> Self {
         Self { rate, beta, epsilon: 1e-8, epsilon_root: 0.0, corrected: true, moments: Moments::new(n) }
     }
+
+    /// The running mean `v` of squares, not corrected.
+    pub fn square(&self) -> &[T] {
+        &self.moments.square
+    }
 }
 
 impl<T: Float> Optimizer<T> for Adam<T> {

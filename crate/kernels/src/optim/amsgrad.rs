@@ -25,6 +25,11 @@ impl<T: Float> AmsGrad<T> {
         let (moments, greatest) = (Moments::new(n), vec![T::default(); n]);
         Self { rate, beta, epsilon: 1e-8, corrected: true, moments, greatest }
     }
+
+    /// The greatest running mean of squares so far, `v̂`.
+    pub fn greatest(&self) -> &[T] {
+        &self.greatest
+    }
 }
 
 impl<T: Float> Optimizer<T> for AmsGrad<T> {

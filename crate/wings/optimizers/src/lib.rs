@@ -7,9 +7,14 @@ pub mod sweep;
 
 orrery_core::wing! {
     "optimizers", "Optimizers";
-    lion_lyapunov::LionLyapunov,
-    stochastic_model_based::StochasticModelBased,
     optimizer_arena::OptimizerArena,
+    lion_lyapunov::LionLyapunov,
+    amsgrad::Amsgrad,
+    normalized_lr_perceptron::NormalizedLr,
+    last_iterate_sgd::LastIterate,
+    stochastic_agd_interpolation::StochasticAgd,
+    stochastic_model_based::StochasticModelBased,
+    lsa_heavy_tails::LsaHeavyTails,
 }
 
 orrery_browser::export!(crate::WING);

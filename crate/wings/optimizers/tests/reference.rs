@@ -1,6 +1,7 @@
 //! The exhibits' update rules against reference implementations; `tests/reference` has the scripts that made the vectors.
 
 use orrery_optimizers::lion_lyapunov::{Rates, lion_step};
+use orrery_optimizers::normalized_lr_perceptron::rosenblatt_pass;
 use serde_json::Value;
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -31,5 +32,24 @@ fn lion_steps_as_optax_does() {
         }
         println!("λ = {lambda}: largest difference from optax {worst:e}");
         assert!(worst < 1e-13, "λ = {lambda}: {worst:e}");
+    }
+}
+
+#[test]
+fn rosenblatt_passes_as_scikit_learns_perceptron_does() {
+    let file = include_str!("../../../../tests/reference/perceptron.json");
+    let vectors: Value = serde_json::from_str(file).expect("stored vectors");
+    let cases = vectors["cases"].as_array().expect("cases");
+    assert_eq!(cases.len(), 2);
+    for case in cases {
+        let (z, passes) = (numbers(&case["z"]), case["passes"].as_array().expect("passes"));
+        let mut theta = vec![0.0; case["columns"].as_u64().expect("columns") as usize];
+        assert!(passes.len() >= 8);
+        for (pass, expected) in passes.iter().enumerate() {
+            rosenblatt_pass(&mut theta, &z);
+            let errors = theta.iter().zip(numbers(expected)).map(|(theta, expected)| (theta - expected).abs());
+            let worst = errors.fold(0.0, f64::max);
+            assert!(worst < 1e-12, "pass {pass}: {worst:e}");
+        }
     }
 }
