@@ -2,7 +2,7 @@
 //! algorithm 2).
 
 use super::Optimizer;
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// The state of AdaBelief: Adam whose second moment is that of the gradient about its own running mean.
 #[derive(Clone, Debug)]

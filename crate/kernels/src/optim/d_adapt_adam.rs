@@ -1,7 +1,7 @@
 //! D-Adaptation of Adam (Defazio and Mishchenko, "Learning-Rate-Free Learning by D-Adaptation", 2023, algorithm 5).
 
 use super::{Optimizer, vector::sum_of_sizes};
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// Adam with its rate in units of an estimated distance `d` to the solution.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 //! authors' package, whose estimate is twice the one that is proven.
 
 use super::{Optimizer, vector::dot};
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// SGD with primal averaging for momentum, its rate in units of an estimated distance `d` to the solution.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! D-Adaptation (Defazio and Mishchenko, "Learning-Rate-Free Learning by D-Adaptation", 2023, algorithm 1).
 
 use super::{Optimizer, vector::dot};
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// Dual averaging that finds the distance `D` to the solution: `d` grows and is never above it.
 #[derive(Clone, Debug)]

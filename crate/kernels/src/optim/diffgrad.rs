@@ -1,7 +1,7 @@
 //! diffGrad (Dubey et al., "diffGrad: An Optimization Method for Convolutional Neural Networks", 2019, algorithm 1).
 
 use super::{Optimizer, moments::Moments};
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// The state of diffGrad: Adam, held back where the gradient no longer changes.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use super::{
     Optimizer,
     vector::{distance, dot},
 };
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// The state of DoG, which needs no learning rate.
 #[derive(Clone, Debug)]

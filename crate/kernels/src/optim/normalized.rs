@@ -1,7 +1,7 @@
 //! Normalised gradient descent (Nesterov, "Minimization methods for nonsmooth convex and quasiconvex functions", 1984).
 
 use super::{Optimizer, vector::dot};
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// Steps of a fixed length down the gradient.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! Prodigy (Mishchenko and Defazio, "Prodigy: An Expeditiously Adaptive Parameter-Free Learner", 2024, algorithm 4).
 
 use super::{Optimizer, vector::sum_of_sizes};
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// Adam with its rate in units of an estimated distance `d` to the solution, which grows faster than D-Adaptation's.
 #[derive(Clone, Debug)]

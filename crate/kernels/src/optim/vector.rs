@@ -1,6 +1,6 @@
 //! Inner products and distances of parameters, in double precision.
 
-use crate::autodiff::Float;
+use crate::math::Float;
 
 /// `⟨a, b⟩`.
 pub(super) fn dot<T: Float>(a: &[T], b: &[T]) -> f64 {
