@@ -334,12 +334,12 @@ impl Lane {
         let (losses, path) = (Series::new(), Series::new());
         let mut lane = Self { rule, rate, racer, x, rng, spent: 0, losses, path, stopped: false };
         lane.record(fixed);
+        lane.path.push(lane.x[0], lane.x[1]);
         lane
     }
 
     fn record(&mut self, fixed: &Fixed) {
         self.losses.push(self.spent as f64, fixed.loss(&self.x).max(FLOOR));
-        self.path.push(self.x[0], self.x[1]);
     }
 
     fn done(&self, fixed: &Fixed) -> bool {
@@ -389,8 +389,9 @@ impl Lane {
             let worst = if worst.is_finite() && looks.next().is_none() { worst } else { 1.0 };
             shadow.worst = shadow.worst.max(worst);
             shadow.compared += 1;
-            shadow.differences.push(self.spent as f64, worst.max(1e-17));
+            shadow.differences.push(self.spent as f64, shadow.worst.max(1e-17));
         }
+        self.path.push(self.x[0], self.x[1]);
         if spent / fixed.every != self.spent / fixed.every || self.spent >= fixed.budget {
             self.record(fixed);
         }
@@ -443,6 +444,12 @@ impl OptimizerArena {
         }
         let open = self.raced < fixed.budget || self.sweep.done() < self.sweep.runs();
         if open { Progress::Running } else { Progress::Done }
+    }
+
+    /// The axis of losses: from the least shown to somewhat above the start's, so that what diverges leaves the picture.
+    fn heights(&self, label: String, shown: impl Iterator<Item = f64>) -> Axis {
+        let start = self.race.first().and_then(|(lane, _)| lane.losses.iter().next()).map_or(1.0, |[_, loss]| loss);
+        Axis::log(label).domain(0.5 * shown.fold(start, f64::min), 5.0 * start)
     }
 
     fn go_on_sweeping(&mut self) {
@@ -549,8 +556,8 @@ impl Exhibit for OptimizerArena {
         };
         // About 4 ms a step.
         let (chunk, every) = match &objective {
-            Objective::Plane(_) => (1500, 1),
-            Objective::Quadratic(_) => ((1_500_000 / (x.len() * x.len() + 2000)).max(20), 1),
+            Objective::Plane(_) => (1500, setting.budget.div_ceil(400)),
+            Objective::Quadratic(_) => ((1_500_000 / (x.len() * x.len() + 2000)).max(20), setting.budget.div_ceil(400)),
             Objective::Classes(f, batch) => {
                 let every = setting.budget.div_ceil(40);
                 let record = f.examples() / every + batch;
@@ -608,13 +615,9 @@ impl Exhibit for OptimizerArena {
         let champions: Vec<&Lane> = self.race.iter().map(|(lane, _)| self.champion(lane)).collect();
 
         if let Some(field) = &fixed.field {
-            let caption =
-                format!("Each at its best rate so far; faint, at the rate it comes with. Drag the start.{progress}");
+            let caption = format!("Each at its best rate so far. Drag the start.{progress}");
             let mut path = field.figure(figures, "path", "The paths", caption, ["x", "y", "f"]);
             plane::minima(&mut path, fixed.minima, "minimum");
-            for (lane, _) in &self.race {
-                path.line(lane.path.xs(), lane.path.ys()).of(lane.rule.name()).faint();
-            }
             for lane in &champions {
                 line(&mut path, lane.rule, &lane.path.iter().collect::<Vec<_>>());
                 let end: Vec<[f64; 2]> = lane.path.last().into_iter().collect();
@@ -623,16 +626,19 @@ impl Exhibit for OptimizerArena {
             plane::start(&mut path, fixed.start, "start");
         }
 
+        let gradients = || Axis::linear("gradients").domain(0.0, fixed.budget as f64);
         let caption = format!("Each at its best rate so far, after as many gradients.{progress}");
         let mut best = figures.figure("best", "At the best rates", caption);
-        best.x(Axis::linear("gradients").domain(0.0, fixed.budget as f64)).y(Axis::log(loss));
+        best.x(gradients()).y(self.heights(loss.to_owned(), champions.iter().flat_map(|lane| lane.losses.ys())));
         for lane in &champions {
             line(&mut best, lane.rule, &lane.losses.iter().collect::<Vec<_>>());
         }
 
-        let caption = "The same at the rates that their packages come with. A line that ends early has diverged.";
+        let caption =
+            "The same at the rates that their packages come with. A line that ends or leaves upwards diverges.";
         let mut default = figures.figure("default", "As they come", caption);
-        default.x(Axis::linear("gradients").domain(0.0, fixed.budget as f64)).y(Axis::log(loss));
+        let ys = self.race.iter().flat_map(|(lane, _)| lane.losses.ys());
+        default.x(gradients()).y(self.heights(loss.to_owned(), ys));
         for (lane, _) in &self.race {
             line(&mut default, lane.rule, &lane.losses.iter().collect::<Vec<_>>());
         }
@@ -642,7 +648,9 @@ impl Exhibit for OptimizerArena {
              a rate are level.{progress}"
         );
         let mut grid = figures.figure("grid", "The learning-rate grid", caption);
-        grid.x(Axis::log("learning rate").domain(RATES[0], RATES[1])).y(Axis::log(format!("{loss}, at the end")));
+        let ends = champions.iter().filter_map(|lane| lane.end());
+        grid.x(Axis::log("learning rate").domain(RATES[0], RATES[1]));
+        grid.y(self.heights(format!("{loss}, at the end"), ends));
         for (place, rule) in self.tuned.iter().enumerate() {
             line(&mut grid, *rule, &self.sweep.of(place).collect::<Vec<_>>());
             if let Some([rate, end]) = self.sweep.best(place) {
@@ -655,18 +663,16 @@ impl Exhibit for OptimizerArena {
             }
         }
 
-        let caption = "How far each step of a contender is from its other formulation's, taken from the same point with the \
-                       same gradients, in units of the point's size. Rounding is near 10⁻¹⁶; zero is drawn at 10⁻¹⁷.";
+        let caption = "How far a step of a contender has been at most from its other formulation's, taken from the same \
+                       point with the same gradients, in units of the point's size. Zero is drawn at 10⁻¹⁷.";
         let mut shadows = figures.figure("shadows", "Against the other formulation", caption);
-        shadows
-            .x(Axis::linear("gradients").domain(0.0, fixed.budget as f64))
-            .y(Axis::log("relative difference of a step"));
+        shadows.x(gradients()).y(Axis::log("greatest relative difference so far"));
         for (lane, shadow) in &self.race {
             line(&mut shadows, lane.rule, &shadow.differences.iter().collect::<Vec<_>>());
         }
         shadows.rule_y([BOUND]).label("bound").dashed();
 
-        let caption = format!("By the loss after {} gradients at the best rate.{progress}", fixed.budget);
+        let caption = format!("By the loss after {} gradients at the best rate of the grid.{progress}", fixed.budget);
         let mut table = figures.figure("ranking", "The ranking", caption);
         let mut order: Vec<(f64, usize)> =
             champions.iter().enumerate().map(|(k, lane)| (lane.end().unwrap_or(f64::INFINITY), k)).collect();
@@ -677,11 +683,10 @@ impl Exhibit for OptimizerArena {
         table
             .table()
             .words("contender", ranked().map(|(lane, _)| lane.rule.label()))
-            .words("loss at its best rate", ranked().map(|(lane, _)| number(lane.end())))
+            .words("at its best", ranked().map(|(lane, _)| number(lane.end())))
             .words("best rate", ranked().map(|(lane, _)| rate(lane)))
-            .words("loss as it comes", ranked().map(|(_, (lane, _))| number(lane.end())))
-            .words("rate it comes with", ranked().map(|(_, (lane, _))| rate(lane)))
-            .words("off its other formulation", ranked().map(|(_, (_, shadow))| three_digits(shadow.worst)));
+            .words("as it comes", ranked().map(|(_, (lane, _))| number(lane.end())))
+            .words("its rate", ranked().map(|(_, (lane, _))| rate(lane)));
     }
 
     fn claim(&self) -> Claim {
@@ -727,13 +732,14 @@ impl Exhibit for OptimizerArena {
             Scenario::holds(
                 "conditioned",
                 "A long quadratic",
-                "Thirty turned dimensions, condition 1000: scaling coordinates helps little, momentum much.",
+                "Thirty turned dimensions, condition 1000: with momentum they arrive, plain SGD does not.",
                 Setting { problem: Problem::Quadratic, budget: 500, rates: 13, ..default.clone() },
             ),
             Scenario::holds(
                 "digits",
                 "Real digits",
-                "Logistic regression on minibatches of real digits: at their best rates the rules are close together.",
+                "Logistic regression on minibatches of real digits. DoG, whose first step is a millionth, has hardly left \
+                 the start when the budget is spent.",
                 Setting { problem: Problem::Logistic, budget: 120, rates: 7, batch: 16, ..default.clone() },
             ),
             Scenario::fails(
