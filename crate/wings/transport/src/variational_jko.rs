@@ -996,12 +996,6 @@ impl Exhibit for VariationalJko {
                 Setting { dimension: 8, ..default.clone() },
             ),
             Scenario::holds(
-                "mixture",
-                "To a mixture",
-                "One cloud parts into four, as close to the target as fresh samples are.",
-                mixture.clone(),
-            ),
-            Scenario::holds(
                 "samples",
                 "To samples",
                 "Jensen and Shannon's divergence: the target is known by samples alone.",
