@@ -996,12 +996,6 @@ impl Exhibit for VariationalJko {
                 Setting { dimension: 8, ..default.clone() },
             ),
             Scenario::holds(
-                "mixture",
-                "To a mixture",
-                "One cloud parts into four, as close to the target as fresh samples are.",
-                mixture.clone(),
-            ),
-            Scenario::holds(
                 "samples",
                 "To samples",
                 "Jensen and Shannon's divergence: the target is known by samples alone.",
@@ -1285,10 +1279,10 @@ mod tests {
                     Closed::Porous(s) => (0.0, *s),
                     Closed::None => panic!("a flow"),
                 };
-                // Four thousand quantiles leave an error of a few thousandths of the deviation, from the tails.
+                // Four thousand quantiles leave an error of some ten-thousandths of the deviation, from the tails.
                 let (expected_m, expected_s) = (number(&place[0]), number(&place[1]));
                 println!("{} {}", (m - expected_m).abs(), (s / expected_s - 1.0).abs());
-                assert!((m - expected_m).abs() < 1e-6 && (s / expected_s - 1.0).abs() < 3e-3, "{s} {expected_s}");
+                assert!((m - expected_m).abs() < 1e-6 && (s / expected_s - 1.0).abs() < 5e-4, "{s} {expected_s}");
             }
         }
     }
