@@ -19,7 +19,8 @@
 //!
 //! The paper's larger versions are here as well: a gradient of 1010 among hundreds of $-10$, at regular times or by
 //! chance (there the regret is that of the expected cost). They show the price of the repair: with $\hat v$ fixed at
-//! its worst, AMSGrad needs a hundred thousand steps and more to cross the interval.
+//! its worst, AMSGrad needs a hundred thousand steps and more to cross the interval, and by chance, with $\alpha=0.5$, two
+//! million do not suffice.
 //!
 //! **Where it stops:** nothing here says that AMSGrad is faster on real data, though the paper hopes so. On the
 //! handwritten digits (softmax regression, one image a step, no projection, average loss in place of regret) the

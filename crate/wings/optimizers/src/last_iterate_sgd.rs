@@ -916,7 +916,7 @@ mod tests {
                 let (x, y) = (&x[..n], &y[..n]);
                 let mut g = vec![0.0; n];
                 let at = |x: &[f64], g: &mut [f64]| {
-                    let penalty = if problem == Problem::Lasso { x.iter().map(|x| PENALTY * x.abs()).sum() } else { 0.0 };
+                    let penalty: f64 = if problem == Problem::Lasso { x.iter().map(|x| PENALTY * x.abs()).sum() } else { 0.0 };
                     task.evaluate(x, g) - penalty
                 };
                 let (above, here) = (at(y, &mut g), at(x, &mut g));

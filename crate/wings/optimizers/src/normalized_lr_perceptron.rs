@@ -145,9 +145,11 @@ impl Data {
     /// `n - 1` points near (1, 0.2), and one at an angle to them.
     fn built(n: usize, angle: f64, rng: &mut Rng) -> Self {
         let mut z: Vec<f64> = Vec::with_capacity(2 * n);
-        for _ in 1..n {
+        for k in 1..n {
             let near = normals(2, rng);
-            z.extend([1.0 + 0.02 * near[0], 0.2 + 0.02 * near[1]]);
+            // The first lies in the middle of the others: with its label flipped, no line is left.
+            let spread = if k == 1 { 0.0 } else { 0.02 };
+            z.extend([1.0 + spread * near[0], 0.2 + spread * near[1]]);
         }
         let (length, turned) = ((0.36_f64 + 0.0576).sqrt(), atan2(0.2, 1.0) + angle * PI / 180.0);
         z.extend([length * cos(turned), length * sin(turned)]);
