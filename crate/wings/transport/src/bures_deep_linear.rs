@@ -24,7 +24,7 @@
 //! overshoots for ever or flies off.
 //!
 //! The theorem asks for more than we do: a start nearer to the target than any matrix of lower rank. The default start,
-//! at a loss near 7, is not, and arrives all the same. $\Sigma_0$ is written in its own eigenvectors, which changes
+//! at a loss of 5 to 7, is not, and arrives all the same. $\Sigma_0$ is written in its own eigenvectors, which changes
 //! nothing. The third figure is a separate run: two dimensions, $k=1$, the target's two greatest eigenvalues.
 
 use orrery_core::prelude::*;
@@ -569,17 +569,17 @@ impl Exhibit for BuresDeepLinear {
 
         let runs: Vec<(String, &Run)> = self
             .paper_runs()
-            .map(|run| (format!("Bures-Wasserstein, N = {}", run.layers.0.len()), run))
-            .chain([(format!("square loss, N = {}", self.setting.depth), &self.frobenius)])
+            .map(|run| (format!("Bures, N = {}", run.layers.0.len()), run))
+            .chain([(format!("square, N = {}", self.setting.depth), &self.frobenius)])
             .collect();
         let caption = "Where each network stands. The imbalance, the greatest norm of Wᵢ₊₁ᵀWᵢ₊₁ − WᵢWᵢᵀ, hardly moves.";
         figures
             .figure("runs", "The networks", caption)
             .table()
-            .words("loss and depth", runs.iter().map(|(name, _)| name.as_str()))
+            .words("loss", runs.iter().map(|(name, _)| name.as_str()))
             .numbers("distance", runs.iter().map(|(_, run)| run.distance()))
-            .numbers("over the least", runs.iter().map(|(_, run)| run.excess()))
-            .numbers("σ² off λ − τ", runs.iter().map(|(_, run)| run.off()))
+            .numbers("off least", runs.iter().map(|(_, run)| run.excess()))
+            .numbers("σ² off", runs.iter().map(|(_, run)| run.off()))
             .numbers("imbalance", runs.iter().map(|(_, run)| run.layers.imbalance()));
     }
 

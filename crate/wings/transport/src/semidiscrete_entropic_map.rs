@@ -653,7 +653,7 @@ impl Exhibit for SemidiscreteEntropicMap {
             _ => 0,
         };
         let name = CARD.contenders[chosen].label;
-        let caption = "Darker where the estimated map misses the atom that the true cell, outlined, sends the point \
+        let caption = "Bright where the estimated map misses the atom that the true cell, outlined, sends the point \
                        to. Drag the atoms.";
         let mut map = figures.figure("map", format!("The map in the plane: {name}"), caption);
         map.x(Axis::linear("x₁").domain(0.0, 1.0)).y(Axis::linear("x₂").domain(0.0, 1.0)).equal();

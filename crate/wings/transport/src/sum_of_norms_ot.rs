@@ -7,7 +7,7 @@
 //! do columns, and the plan becomes constant on blocks. The paper proves that this happens for $\lambda$ in a window,
 //! if the classes are tight enough against their distances.
 //!
-//! **What you see.** The plan as a matrix, points ordered by class, beside a baseline of your choice. The third figure
+//! **What you see.** The plan as a matrix, points ordered by class, beside a baseline of your choice. The fourth figure
 //! sweeps $\lambda$: class mass stays at one while the deviation within classes falls to zero, and then, all at once,
 //! everything becomes one grey square.
 //!
@@ -700,7 +700,7 @@ impl Exhibit for SumOfNormsOt {
         clouds.dot(x, y).ink(Ink::Accent).symbol(Symbol::Ring).radius(8.0).label("shift").drags("shift");
 
         let caption = "Class mass (solid) and deviation of rows within classes (dashed) against λ. In the window the \
-                       one is 1 and the other 0.";
+                       one is 1 and the other 0; at the left end the sweep is not yet settled.";
         let mut window = figures.figure("window", "The window of λ", caption);
         window.x(Axis::log("λ").domain(1e-4, 1.0)).y(Axis::linear("class mass; deviation of a row").domain(0.0, 2.0));
         let lambdas = || self.window.iter().map(|point| point[0]);
@@ -736,11 +736,11 @@ impl Exhibit for SumOfNormsOt {
         figures
             .figure("methods", "The plans in numbers", "What each costs, and what it keeps of the classes.")
             .table()
-            .words("method", CARD.contenders.iter().map(|contender| contender.label))
+            .words("method", ["sum of norms", "exact", "Sinkhorn", "group lasso"])
             .numbers("cost ⟨D, Γ⟩", plans.map(|plan| problem.transport(plan)))
             .numbers("class mass", plans.map(|plan| problem.class_mass(plan)))
             .numbers("deviation", plans.map(|plan| problem.deviation(plan)))
-            .numbers("marginals off by", plans.map(|plan| problem.violation(plan)));
+            .numbers("off by", plans.map(|plan| problem.violation(plan)));
     }
 
     fn claim(&self) -> Claim {
@@ -851,7 +851,8 @@ mod tests {
             (0..300).for_each(|_| group.iterate(&problem));
             let value = GroupLasso::objective(&problem, &group.plan);
             println!("group lasso {:e}", value - number("group"));
-            assert!((value - number("group")).abs() < 1e-5, "{value} {}", number("group"));
+            // The problem is convex, and POT's line search stops early: ours may be lower, and never higher.
+            assert!((-1e-3..1e-5).contains(&(value - number("group"))), "{value} {}", number("group"));
         }
     }
 
