@@ -1,10 +1,14 @@
 //! Optimal transport: moving one measure onto another.
 
+mod newton;
+
 orrery_core::wing! {
     "transport", "Optimal transport";
+    transport_table::TransportTable,
     sinkhorn_newton_sparse::SinkhornNewtonSparse,
     sum_of_norms_ot::SumOfNormsOt,
     semidiscrete_entropic_map::SemidiscreteEntropicMap,
+    meta_optimal_transport::MetaOptimalTransport,
     variational_jko::VariationalJko,
     bures_deep_linear::BuresDeepLinear,
     adversarial_boundary_flow::BoundaryFlow,

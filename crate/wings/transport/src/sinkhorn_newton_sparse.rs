@@ -23,8 +23,9 @@
 //! Seconds are modelled from counted operations, as no clock may enter a result. The full Newton system is solved by
 //! conjugate gradients too.
 
+use crate::newton::{Newton, Trial, Work};
 use orrery_core::prelude::*;
-use orrery_kernels::linalg::{ConjugateGradient, Sparse, kth_largest};
+use orrery_kernels::linalg::Sparse;
 use orrery_kernels::math::exp;
 use orrery_kernels::transport::{Entropic, Sinkhorn};
 use std::rc::Rc;
@@ -280,36 +281,6 @@ impl Instance {
     }
 }
 
-/// Work done, by kind, in entries of a matrix.
-#[derive(Clone, Copy, Default)]
-struct Work {
-    /// Entries of $P$ taken, each an exponential.
-    exponentials: f64,
-    /// Entries looked at to find the largest.
-    compared: f64,
-    /// Entries of a dense matrix used in a conjugate gradient iteration.
-    dense: f64,
-    /// The same of a sparse one.
-    sparse: f64,
-    /// Entries of vectors used there.
-    vector: f64,
-}
-
-impl Work {
-    /// The exponential of `exp_wide` is 29 operations; a plan's entry takes two more to get at, a sum, and at its use a
-    /// product and a sum.
-    fn flops(&self) -> f64 {
-        34.0 * self.exponentials + 2.0 * self.compared + 4.0 * (self.dense + self.sparse) + 14.0 * self.vector
-    }
-
-    /// At the rates of one native core, nanoseconds an entry. No clock is read: the same run gives the same picture.
-    fn seconds(&self) -> f64 {
-        let nanoseconds =
-            4.0 * self.exponentials + 1.5 * self.compared + 1.2 * self.dense + 2.5 * self.sparse + 5.0 * self.vector;
-        1e-9 * nanoseconds
-    }
-}
-
 /// What is kept of a contender's run, by every measure.
 #[derive(Clone, Default)]
 struct Record {
@@ -352,142 +323,6 @@ impl Record {
     }
 }
 
-/// Minus the Hessian of $\eta f$ by $(u,v)$,
-/// $$M=\begin{pmatrix}\mathrm{diag}(P1)&P\\P^\top&\mathrm{diag}(P^\top1)\end{pmatrix},$$
-/// with all of $P$ or only its largest entries in the corners. The diagonals are exact.
-enum Corner {
-    Full(Rc<Vec<f64>>),
-    Largest(Sparse),
-}
-
-struct Hessian {
-    diagonal: Vec<f64>,
-    corner: Corner,
-}
-
-impl Hessian {
-    /// `out = M w`, `w` the rows' part and then the columns'.
-    fn multiply(&self, w: &[f64], m: usize, out: &mut [f64]) {
-        out.iter_mut().zip(w.iter().zip(&self.diagonal)).for_each(|(out, (w, d))| *out = w * d);
-        let (x, y) = w.split_at(m);
-        let (rows, columns) = out.split_at_mut(m);
-        match &self.corner {
-            Corner::Largest(p) => p.add_both(x, y, rows, columns),
-            Corner::Full(p) => {
-                for ((p, x), out) in p.chunks_exact(y.len()).zip(x).zip(rows) {
-                    let mut sums = [0.0; 4];
-                    for ((p, y), out) in p.chunks_exact(4).zip(y.chunks_exact(4)).zip(columns.chunks_exact_mut(4)) {
-                        for k in 0..4 {
-                            sums[k] += p[k] * y[k];
-                            out[k] += x * p[k];
-                        }
-                    }
-                    let rest = y.len() - y.len() % 4;
-                    for j in rest..y.len() {
-                        sums[0] += p[j] * y[j];
-                        columns[j] += x * p[j];
-                    }
-                    *out += (sums[0] + sums[1]) + (sums[2] + sums[3]);
-                }
-            }
-        }
-    }
-
-    fn work(&self) -> Work {
-        let vector = self.diagonal.len() as f64;
-        match &self.corner {
-            Corner::Full(p) => Work { dense: p.len() as f64, vector, ..Work::default() },
-            Corner::Largest(p) => Work { sparse: p.len() as f64, vector, ..Work::default() },
-        }
-    }
-}
-
-/// Takes off the direction $(1,-1)$, along which no plan changes.
-fn without_shift(w: &mut [f64], m: usize) {
-    let (x, y) = w.split_at_mut(m);
-    let shift = (x.iter().sum::<f64>() - y.iter().sum::<f64>()) / (x.len() + y.len()) as f64;
-    x.iter_mut().for_each(|x| *x -= shift);
-    y.iter_mut().for_each(|y| *y += shift);
-}
-
-/// The plan at potentials $(u,v)$ and its marginals, taken row by row.
-#[derive(Clone)]
-struct Trial {
-    w: Vec<f64>,
-    step: f64,
-    row: usize,
-    plan: Rc<Vec<f64>>,
-    /// $P1$ and $P^\top1$.
-    marginals: Vec<f64>,
-}
-
-impl Trial {
-    fn new(w: Vec<f64>, step: f64, entries: usize) -> Self {
-        Self { step, row: 0, plan: Rc::new(vec![0.0; entries]), marginals: vec![0.0; w.len()], w }
-    }
-
-    fn advance(&mut self, problem: &Entropic, rows: usize) -> bool {
-        let (m, n) = (problem.r().len(), problem.c().len());
-        let plan = Rc::make_mut(&mut self.plan);
-        for i in self.row..(self.row + rows).min(m) {
-            let row = &mut plan[i * n..(i + 1) * n];
-            self.marginals[i] = problem.plan_row(i, self.w[i], &self.w[m..], row);
-            self.marginals[m..].iter_mut().zip(row).for_each(|(sum, p)| *sum += *p);
-        }
-        self.row = (self.row + rows).min(m);
-        self.row == m
-    }
-
-    /// $\eta f=-\sum P+\langle r,u\rangle+\langle c,v\rangle$ and its gradient $(r-P1,c-P^\top1)$.
-    fn value_and_gradient(&self, problem: &Entropic) -> (f64, Vec<f64>) {
-        let masses = || problem.r().iter().chain(problem.c());
-        let gradient: Vec<f64> = masses().zip(&self.marginals).map(|(mass, sum)| mass - sum).collect();
-        let total: f64 = self.marginals[..problem.r().len()].iter().sum();
-        let value = masses().zip(&self.w).map(|(mass, w)| mass * w).sum::<f64>() - total;
-        (value, gradient)
-    }
-}
-
-/// Sinkhorn first, then Newton's method on the concave $f$, with a Hessian of all of $P$ or of its largest entries.
-#[derive(Clone)]
-struct Newton {
-    /// Entries kept; all where there is no number.
-    keep: Option<usize>,
-    warm_up: usize,
-    phase: Phase,
-    sinkhorn: Sinkhorn,
-    record: Record,
-    inner: usize,
-    /// The accepted point.
-    w: Vec<f64>,
-    value: f64,
-    violation: f64,
-    /// $\langle\nabla\eta f,d\rangle$ of the direction searched.
-    slope: f64,
-    direction: Vec<f64>,
-    hessian: Option<Rc<Hessian>>,
-    /// By iterations, the share of the mass of P that the kept entries do not carry.
-    left_out: Series,
-    view: Rc<View>,
-}
-
-#[derive(Clone)]
-enum Phase {
-    /// Sinkhorn iterations.
-    WarmUp,
-    /// The plan at a trial point is being taken.
-    Search(Trial),
-    /// A trial was accepted: the Hessian there comes next.
-    Accepted(Trial),
-    /// The Newton system is being solved.
-    Solve(ConjugateGradient),
-    /// There is nothing more to do.
-    Ended,
-}
-
-/// Newton steps after which a method that has not arrived is given up.
-const MOST_NEWTON: usize = 150;
-
 /// Modelled seconds that one method may work in a step.
 const SLICE: f64 = 1e-3;
 
@@ -497,167 +332,48 @@ const ALONE: f64 = 2.5e-3;
 /// Steps of a run at most.
 const LENGTH: usize = 1000;
 
-impl Newton {
-    fn new(problem: &Entropic, keep: Option<usize>, warm_up: usize) -> Self {
-        Self {
-            keep,
-            warm_up,
-            phase: Phase::WarmUp,
-            sinkhorn: Sinkhorn::new(problem),
-            record: Record::default(),
-            inner: 0,
-            w: Vec::new(),
-            value: f64::NEG_INFINITY,
-            violation: f64::INFINITY,
-            slope: 0.0,
-            direction: Vec::new(),
-            hessian: None,
-            left_out: Series::new(),
-            view: Rc::new(View::default()),
-        }
-    }
+/// A Newton method and what is kept of its run.
+#[derive(Clone)]
+struct Watched {
+    newton: Newton,
+    record: Record,
+    /// By iterations, the share of the mass of P that the kept entries do not carry.
+    left_out: Series,
+    /// Drawn, where not all entries are kept.
+    view: Option<Rc<View>>,
+}
 
-    fn ended(&self) -> bool {
-        matches!(self.phase, Phase::Ended)
+impl Watched {
+    fn new(problem: &Entropic, keep: Option<usize>, warm_up: usize) -> Self {
+        let newton = Newton::new(problem, keep, warm_up, GOAL);
+        let view = keep.map(|_| Rc::new(View::default()));
+        Self { newton, record: Record::default(), left_out: Series::new(), view }
     }
 
     /// One iteration, or as much of it as a step has time for.
     fn advance(&mut self, instance: &Instance) {
         let problem = &instance.problem;
         let (m, n) = (problem.r().len(), problem.c().len());
-        let entries = m * n;
-        let until = self.record.work.seconds() + SLICE;
-        let mut work = self.record.work;
-        loop {
-            let left = until - work.seconds();
-            if left <= 0.0 {
-                self.record.work = work;
-                return;
-            }
-            let row = Work { exponentials: n as f64, ..Work::default() };
-            let rows = (left / row.seconds()).ceil() as usize;
-            match &mut self.phase {
-                Phase::Ended => return,
-                Phase::WarmUp => {
-                    let rows = rows.min(self.sinkhorn.rows_left());
-                    let violation = self.sinkhorn.advance(problem, rows);
-                    work.exponentials += (rows * n) as f64;
-                    let Some(violation) = violation else { continue };
-                    // What an iteration reports is the violation before it.
-                    let done = self.sinkhorn.iterations();
-                    self.record.push(done - 1, work, violation);
-                    self.record.work = work;
-                    if done.is_power_of_two() && self.keep.is_some() {
-                        let mut trial = Trial::new([&self.sinkhorn.u[..], &self.sinkhorn.v[..]].concat(), 0.0, entries);
-                        trial.advance(problem, m);
-                        self.view = Rc::new(View::of(&trial.plan, instance, None));
-                    }
-                    if done == self.warm_up {
-                        let w = [&self.sinkhorn.u[..], &self.sinkhorn.v[..]].concat();
-                        self.phase = Phase::Search(Trial::new(w, 0.0, entries));
-                    }
-                    return;
-                }
-                Phase::Search(trial) => {
-                    let rows = rows.min(m - trial.row);
-                    work.exponentials += (rows * n) as f64;
-                    if !trial.advance(problem, rows) {
-                        continue;
-                    }
-                    let (value, gradient) = trial.value_and_gradient(problem);
-                    let violation: f64 = gradient.iter().map(|g| g.abs()).sum();
-                    // Armijo's condition; where the gain drowns in rounding, a smaller gradient will do.
-                    let gain = trial.step * self.slope;
-                    let rounding = 1e-11 * (1.0 + self.value.abs());
-                    let better = value >= self.value + 1e-4 * gain && violation.is_finite();
-                    let accepted =
-                        if gain > rounding || trial.step == 0.0 { better } else { violation < self.violation };
-                    if !accepted {
-                        let step = 0.5 * trial.step;
-                        if step < 1e-15 {
-                            self.end(work);
-                            return;
-                        }
-                        let w = self.w.iter().zip(&self.direction).map(|(w, d)| w + step * d).collect();
-                        self.phase = Phase::Search(Trial::new(w, step, entries));
-                        continue;
-                    }
-                    (self.value, self.violation) = (value, violation);
-                    self.w.clone_from(&trial.w);
-                    self.record.push(self.record.iterations + 1, work, violation);
-                    let accepted = trial.clone();
-                    self.phase = Phase::Accepted(accepted);
-                }
-                Phase::Accepted(trial) => {
-                    let trial = trial.clone();
-                    let hessian = self.truncate(&trial, &mut work, n);
-                    if let Corner::Largest(kept) = &hessian.corner {
-                        self.view = Rc::new(View::of(&trial.plan, instance, Some(kept)));
-                    }
-                    if self.violation <= GOAL || self.record.iterations >= self.warm_up + MOST_NEWTON {
-                        self.end(work);
-                        return;
-                    }
-                    let (_, mut b) = trial.value_and_gradient(problem);
-                    without_shift(&mut b, m);
-                    self.phase = Phase::Solve(ConjugateGradient::new(b, &hessian.diagonal));
-                    self.hessian = Some(Rc::new(hessian));
-                    self.record.work = work;
-                    return;
-                }
-                Phase::Solve(cg) => {
-                    let Some(hessian) = self.hessian.clone() else { return };
-                    let once = hessian.work();
-                    let before = cg.iterations();
-                    let most = ((left / once.seconds()).ceil() as usize).min(2 * (m + n) - before.min(2 * (m + n)));
-                    let tolerance = TOLERANCE.min(self.violation);
-                    let done = cg.advance(|w, out| hessian.multiply(w, m, out), most, tolerance);
-                    let ran = (cg.iterations() - before) as f64;
-                    work.dense += ran * once.dense;
-                    work.sparse += ran * once.sparse;
-                    work.vector += ran * once.vector;
-                    self.inner += cg.iterations() - before;
-                    if done || cg.iterations() >= 2 * (m + n) {
-                        let mut d = cg.solution().to_vec();
-                        without_shift(&mut d, m);
-                        let masses = problem.r().iter().chain(problem.c());
-                        let gradient = masses.zip(&hessian.diagonal).map(|(mass, sum)| mass - sum);
-                        self.slope = gradient.zip(&d).map(|(g, d)| g * d).sum();
-                        let w = self.w.iter().zip(&d).map(|(w, d)| w + d).collect();
-                        self.direction = d;
-                        self.hessian = None;
-                        self.phase = Phase::Search(Trial::new(w, 1.0, entries));
-                    }
-                }
-            }
+        let before = self.newton.sinkhorn.iterations();
+        if let Some(reached) = self.newton.advance(problem, SLICE) {
+            self.record.push(reached.iterations, reached.work, reached.violation);
         }
-    }
-
-    fn end(&mut self, work: Work) {
-        self.record.work = work;
-        self.hessian = None;
-        self.phase = Phase::Ended;
-    }
-
-    /// The Hessian at an accepted point: of the corner, the `keep` largest entries.
-    fn truncate(&mut self, trial: &Trial, work: &mut Work, n: usize) -> Hessian {
-        let corner = match self.keep {
-            None => Corner::Full(Rc::clone(&trial.plan)),
-            Some(keep) => {
-                work.compared += trial.plan.len() as f64;
-                let kept = Sparse::of_large(&trial.plan, n, kth_largest(&trial.plan, keep), keep);
-                let total: f64 = trial.plan.iter().sum();
-                let share = kept.entries().map(|(_, _, p)| p).sum::<f64>() / total;
-                self.left_out.push(self.record.iterations as f64, (1.0 - share).max(FLOOR));
-                Corner::Largest(kept)
-            }
-        };
-        Hessian { diagonal: trial.marginals.clone(), corner }
+        self.record.work = self.newton.work;
+        let sinkhorn = &self.newton.sinkhorn;
+        let done = sinkhorn.iterations();
+        if done > before && done.is_power_of_two() && self.newton.w.is_empty() && self.view.is_some() {
+            let mut trial = Trial::new([&sinkhorn.u[..], &sinkhorn.v[..]].concat(), 0.0, m * n);
+            trial.advance(problem, m);
+            self.view = Some(Rc::new(View::of(&trial.plan, instance, None)));
+        }
+        let Some(accepted) = self.newton.take_accepted() else { return };
+        let Some(kept) = &accepted.kept else { return };
+        let total: f64 = accepted.plan.iter().sum();
+        let share = kept.entries().map(|(_, _, p)| p).sum::<f64>() / total;
+        self.left_out.push(self.record.iterations as f64, (1.0 - share).max(FLOOR));
+        self.view = Some(Rc::new(View::of(&accepted.plan, instance, Some(kept))));
     }
 }
-
-/// The loosest residual, relative to the first, at which a Newton system counts as solved.
-const TOLERANCE: f64 = 1e-2;
 
 /// A plan as it is drawn.
 #[derive(Default)]
@@ -709,8 +425,8 @@ pub struct SinkhornNewtonSparse {
     instance: Rc<Instance>,
     sinkhorn: Sinkhorn,
     sinkhorn_record: Record,
-    sns: Newton,
-    newton: Newton,
+    sns: Watched,
+    newton: Watched,
     warm_up: usize,
     measure: Measure,
     steps: usize,
@@ -718,12 +434,13 @@ pub struct SinkhornNewtonSparse {
 
 impl SinkhornNewtonSparse {
     fn ended(&self) -> bool {
-        self.steps == LENGTH || (self.sinkhorn_record.converged && self.sns.ended() && self.newton.ended())
+        self.steps == LENGTH
+            || (self.sinkhorn_record.converged && self.sns.newton.ended() && self.newton.newton.ended())
     }
 
     /// One Sinkhorn iteration, or as much of it as a step has time for; many when the others have ended.
     fn balance(&mut self) {
-        let alone = self.sns.ended() && self.newton.ended();
+        let alone = self.sns.newton.ended() && self.newton.newton.ended();
         let problem = &self.instance.problem;
         let (m, n) = (problem.r().len(), problem.c().len());
         let row = Work { exponentials: n as f64, ..Work::default() };
@@ -756,8 +473,8 @@ impl Exhibit for SinkhornNewtonSparse {
         Ok(Self {
             sinkhorn: Sinkhorn::new(problem),
             sinkhorn_record: Record::default(),
-            sns: Newton::new(problem, Some(keep), setting.warm_up),
-            newton: Newton::new(problem, None, setting.warm_up),
+            sns: Watched::new(problem, Some(keep), setting.warm_up),
+            newton: Watched::new(problem, None, setting.warm_up),
             warm_up: setting.warm_up,
             measure: setting.count_by,
             steps: 0,
@@ -812,7 +529,8 @@ impl Exhibit for SinkhornNewtonSparse {
             }
         }
 
-        let view = &self.sns.view;
+        let bare = Rc::default();
+        let view = self.sns.view.as_ref().unwrap_or(&bare);
         let (m, n) = (self.instance.from.len() as f64, self.instance.to.len() as f64);
         let caption = "The plan, and on it the entries that the sparse Hessian keeps.";
         let mut plan = figures.figure("plan", "The transport plan", caption);
@@ -870,7 +588,7 @@ impl Exhibit for SinkhornNewtonSparse {
 
         let caption = "The work so far.";
         let records = [&self.sns.record, &self.sinkhorn_record, &self.newton.record];
-        let inner = [self.sns.inner as f64, 0.0, self.newton.inner as f64];
+        let inner = [self.sns.newton.inner as f64, 0.0, self.newton.newton.inner as f64];
         figures
             .figure("work", "Work", caption)
             .table()
@@ -892,7 +610,7 @@ impl Exhibit for SinkhornNewtonSparse {
         let going = !(sinkhorn.converged || self.ended());
         Claim::new(vec![
             Clause::at_most("SNS brings the violation to {high}: it stands at {value}.", sns.violation, GOAL)
-                .fails_only_after(!(self.sns.ended() || self.ended())),
+                .fails_only_after(!(self.sns.newton.ended() || self.ended())),
             Clause::at_most(
                 "It takes {value} of Sinkhorn's iterations, at most {high}.",
                 ratio(Measure::Iterations),
@@ -949,6 +667,7 @@ impl Exhibit for SinkhornNewtonSparse {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::newton::{Corner, Hessian};
     use orrery_core::serde_json::Value;
     use proptest::prelude::{prop, prop_assert, proptest};
 
@@ -1000,12 +719,12 @@ mod tests {
 
             let instance = bare(problem);
             for keep in [Some(10 * m), None] {
-                let mut newton = Newton::new(&instance.problem, keep, 20);
-                while !newton.ended() {
+                let mut newton = Watched::new(&instance.problem, keep, 20);
+                while !newton.newton.ended() {
                     newton.advance(&instance);
                 }
-                assert!(newton.record.converged, "{}, keeping {keep:?}: {}", case["name"], newton.violation);
-                let (plans, potentials) = differences(&instance.problem, &newton.w, case);
+                assert!(newton.record.converged, "{}, keeping {keep:?}: {}", case["name"], newton.newton.violation);
+                let (plans, potentials) = differences(&instance.problem, &newton.newton.w, case);
                 println!("{}: Newton, keeping {keep:?} {plans:e} {potentials:e}", case["name"]);
                 assert!(plans < 1e-9 && potentials < 1e-9, "{}: {plans:e} {potentials:e}", case["name"]);
             }
@@ -1033,7 +752,7 @@ mod tests {
             prop_assert!(((up.0 - down.0) / (2.0 * h) - slope).abs() < 1e-8 * (1.0 + slope.abs()));
             let mut product = vec![0.0; 11];
             let all = Sparse::of_large(&here.plan, 5, 0.0, 30);
-            for corner in [Corner::Full(Rc::clone(&here.plan)), Corner::Largest(all)] {
+            for corner in [Corner::Full(Rc::clone(&here.plan)), Corner::Largest(Rc::new(all))] {
                 Hessian { diagonal: here.marginals.clone(), corner }.multiply(&d, 6, &mut product);
                 for ((up, down), product) in up.1.iter().zip(&down.1).zip(&product) {
                     prop_assert!(((up - down) / (2.0 * h) + product).abs() < 1e-7);
