@@ -324,9 +324,7 @@ struct Fixed {
     /// Runs of which only the count matters, then the cells of the map.
     plans: Vec<Plan>,
     counted: usize,
-    field: Field,
-    plane: Vec<Vec<[f64; 2]>>,
-    cloud: Vec<[f64; 2]>,
+    plane: InThePlane,
 }
 
 /// The exhibit.
@@ -348,8 +346,15 @@ impl Fixed {
     }
 }
 
+/// The bowl, the path of each method in it, and where single noisy steps from the start lead.
+struct InThePlane {
+    field: Field,
+    paths: [Vec<[f64; 2]>; METHODS.len()],
+    cloud: Vec<[f64; 2]>,
+}
+
 /// The methods in the plane, with the same law (isotropic in place of single samples).
-fn in_the_plane(setting: &Setting, seed: &Rng) -> (Field, Vec<Vec<[f64; 2]>>, Vec<[f64; 2]>) {
+fn in_the_plane(setting: &Setting, seed: &Rng) -> InThePlane {
     let mu = 0.04;
     let law = if setting.law == Law::SingleSample { Law::Isotropic } else { setting.law };
     let problem = Problem { law, hessian: vec![mu, 1.0], dimension: 2, mu, rows: Vec::new(), rho: setting.rho };
@@ -376,8 +381,8 @@ fn in_the_plane(setting: &Setting, seed: &Rng) -> (Field, Vec<Vec<[f64; 2]>>, Ve
         problem.noisy(setting.rho, &start, &full, &mut g, &mut rng);
         [start[0] - eta * g[0], start[1] - eta * g[1]]
     });
-    let cloud = cloud.collect();
-    (Field::new(Window { x: [-3.0, 3.0], y: [-2.0, 2.0] }, |x| bowl.value(&x)), paths.into(), cloud)
+    let field = Field::new(Window { x: [-3.0, 3.0], y: [-2.0, 2.0] }, |x| bowl.value(&x));
+    InThePlane { field, paths, cloud: cloud.collect() }
 }
 
 impl StochasticAgd {
@@ -465,20 +470,8 @@ impl Exhibit for StochasticAgd {
                 records.push(last);
             }
         }
-        let (field, plane, cloud) = in_the_plane(setting, &seed);
-        let fixed = Fixed {
-            setting: setting.clone(),
-            problem,
-            start,
-            first,
-            seed,
-            records,
-            plans,
-            counted,
-            field,
-            plane,
-            cloud,
-        };
+        let plane = in_the_plane(setting, &seed);
+        let fixed = Fixed { setting: setting.clone(), problem, start, first, seed, records, plans, counted, plane };
         let scale = fixed.scale();
         let runs: Vec<Run> =
             METHODS.map(|method| Run::new(plan(method, scale), &fixed.start, &fixed.seed)).into_iter().collect();
@@ -580,9 +573,9 @@ impl Exhibit for StochasticAgd {
 
         let shown = self.runs.iter().map(|run| run.k).max().unwrap_or(0).min(PLANE);
         let caption = "The same methods in two dimensions. Grey dots: where one noisy step from the start may land.";
-        let mut plane = fixed.field.figure(figures, "plane", "In the plane", caption, ["w₁", "w₂", "f"]);
-        plane.dot(xs(&fixed.cloud), ys(&fixed.cloud)).ink(Ink::Muted).radius(1.5).label("noisy steps");
-        for (method, path) in METHODS.iter().zip(&fixed.plane).rev() {
+        let mut plane = fixed.plane.field.figure(figures, "plane", "In the plane", caption, ["w₁", "w₂", "f"]);
+        plane.dot(xs(&fixed.plane.cloud), ys(&fixed.plane.cloud)).ink(Ink::Muted).radius(1.5).label("noisy steps");
+        for (method, path) in METHODS.iter().zip(&fixed.plane.paths).rev() {
             let path = &path[..path.len().min(shown + 1)];
             plane.line(xs(path), ys(path)).of(method.id());
         }

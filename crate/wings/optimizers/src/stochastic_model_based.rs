@@ -911,7 +911,7 @@ impl StochasticModelBased {
 mod tests {
     use super::*;
     use orrery_kernels::math::powi;
-    use proptest::prelude::*;
+    use proptest::prelude::{prop, prop_assert, prop_assert_eq, prop_assume, proptest};
 
     fn samples(problem: Problem, seed: u64) -> Samples {
         let setting = Setting { problem, outliers: 0.2, ..Setting::default() };
