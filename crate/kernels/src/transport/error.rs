@@ -47,7 +47,7 @@ impl fmt::Display for Error {
             Self::NoMass => write!(f, "all masses of one side are zero: there is nothing to move"),
             Self::Unequal { from, to } => write!(
                 f,
-                "the masses to move sum to {from} and those to fill to {to}: scale one side, or use unbalanced transport"
+                "the masses to move sum to {from:.9} and those to fill to {to:.9}: scale one side, or use unbalanced transport"
             ),
             Self::NotPositive(what) => write!(f, "{what} must be positive"),
             Self::Underflow => write!(
