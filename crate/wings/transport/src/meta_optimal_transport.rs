@@ -1,27 +1,30 @@
 //! Sinkhorn's iteration usually starts from zero, however many similar problems came before. Amos, Luise, Cohen and
 //! Redko let a network $h_\theta(\alpha,\beta)$ look at both histograms and say where to start. It needs no solved
 //! examples: it is trained to *raise the dual* of random pairs,
-//! $$J(h)=\langle h,\alpha\rangle+\langle k,\beta\rangle,\quad k_j=-\epsilon\log\sum_i\alpha_ie^{(h_i-C_{ij})/\epsilon}.$$
+//! $$J(h)=\langle h,\alpha\rangle+\langle k,\beta\rangle,\quad
+//! k_j=-\epsilon\log\sum_i\alpha_ie^{(h_i-C_{ij})/\epsilon}.$$
 //! The gradient is $\alpha-P1$: what the rows of the plan still lack. No derivative passes through an iteration.
 //!
 //! **What you see.** Above, your two images, and between them the mass on its way: the lower row by the plan as
 //! predicted, the upper by the converged one. The network trains here, in small steps, on pairs of three blobs. Then
 //! twenty pairs it has never seen are balanced from four starts. All arrive at the same plan; only the way differs.
 //!
-//! **Try** fewer training steps, or none, or 6000. Paint something that is not blobs. Test on digits: what was
-//! learned is a family, not transport.
+//! **Try** fewer training steps, or none, or 6000. Test on digits: the network, which never saw one, still saves a
+//! third of the iterations or more. Then paint what is unlike any blobs, a single column at each border: there it
+//! starts worse than zero does.
 //!
 //! **Where it stops.** A start saves a fixed number of iterations. Ask for a marginal to $10^{-6}$ and Sinkhorn's
-//! linear tail, the same from everywhere, makes up nearly all of the run. At $\epsilon=0.1$ there is little to save.
-//! Outside its family the network may do worse than zero.
+//! linear tail, the same from everywhere, makes up nearly all of the run. At $\epsilon=0.1$ the share saved is as
+//! large as ever, but it is two iterations of four. Pairs that have not settled after 1600 iterations are given up;
+//! then the costs may not yet agree.
 //!
 //! **What does not hold here.** The paper compares with zero and with Gaussians. For blobs the closed form for
-//! Gaussians, which costs nothing to train, is hard to beat: on seed 0 zero needs 43 iterations on average, the
-//! Gaussian start 18, another pair's potential 52. So the claim is made against zero alone.
+//! Gaussians, which needs no training, is hard to beat: on seed 0 zero needs 38 iterations on average, another pair's
+//! potential 41, the learned start 18, the Gaussian one 17. So the claim is made against zero alone.
 //!
-//! **Scaled down:** $12\times12$ pixels instead of $28\times28$, two hidden layers of 256 instead of three of 1024, a
-//! thousand batches of 32 instead of 50,000 of 128. The continuous variant, a hypernetwork that writes the weights of
-//! a convex network, is left out. Potentials are counted from $\epsilon\log\alpha$, which makes every start, zero
+//! **Scaled down:** $12\times12$ pixels instead of $28\times28$, two hidden layers of 256 instead of three of 1024,
+//! five hundred batches of 32 instead of 50,000 of 128. The continuous variant, a hypernetwork that writes the weights
+//! of a convex network, is left out. Potentials are counted from $\epsilon\log\alpha$, which makes every start, zero
 //! too, a little better, and the potential of an empty pixel finite.
 
 use orrery_core::prelude::*;
@@ -91,7 +94,7 @@ pub enum Start {
 #[derive(Clone, Debug, Controls)]
 pub struct Setting {
     /// How many batches the network is trained on.
-    #[control(label = "training steps", range = 0..=6000, default = 1000)]
+    #[control(label = "training steps", range = 0..=6000, default = 500)]
     pub training_steps: usize,
     /// The entropic regularisation ε; costs are squared distances in the unit square.
     #[control(label = "ε", range = 0.003..=0.1, log, default = 0.01)]
@@ -100,10 +103,10 @@ pub struct Setting {
     #[control(label = "tolerance", range = 1e-6..=0.1, log, default = 0.01, live)]
     pub tolerance: f64,
     /// The image to move. Paint one.
-    #[control(label = "source image", size = (12, 12), default = picture(&[(0.25, 0.25, 0.1), (0.3, 0.7, 0.08), (0.6, 0.2, 0.07)]))]
+    #[control(label = "source image", size = (12, 12), default = picture(SOURCE))]
     pub source: Image,
     /// The image to fill. Paint one.
-    #[control(label = "target image", size = (12, 12), default = picture(&[(0.75, 0.75, 0.09), (0.45, 0.8, 0.07), (0.8, 0.35, 0.1)]))]
+    #[control(label = "target image", size = (12, 12), default = picture(TARGET))]
     pub target: Image,
     /// What the held-out pairs are. Training always sees three blobs.
     #[control(label = "family at test time", default = Family::Same)]
@@ -167,6 +170,10 @@ fn blobs(blobs: &[[f64; 4]]) -> Vec<f64> {
     image
 }
 
+/// Blobs to begin with, each a place and a width.
+const SOURCE: &[(f64, f64, f64)] = &[(0.25, 0.25, 0.1), (0.3, 0.7, 0.08), (0.6, 0.2, 0.07)];
+const TARGET: &[(f64, f64, f64)] = &[(0.75, 0.75, 0.09), (0.45, 0.8, 0.07), (0.8, 0.35, 0.1)];
+
 fn picture(places: &[(f64, f64, f64)]) -> Image {
     let blobs = blobs(&places.iter().map(|&(x, y, width)| [x, y, width, 0.9]).collect::<Vec<_>>());
     Image { width: SIDE, height: SIDE, pixels: blobs.iter().map(|x| (x * 100.0).round().min(100.0) / 100.0).collect() }
@@ -199,7 +206,6 @@ fn painted(image: &Image, name: &str) -> Result<Vec<f64>> {
         image.pixels[y * image.width + x]
     };
     let pixels: Vec<f64> = (0..N).map(pixel).collect();
-    // An image of few pixels is enlarged and none is lost; one of a single row, too.
     Ok(shares(pixels))
 }
 
@@ -254,8 +260,8 @@ impl Geometry {
         Self { epsilon, kernel, kernel_cost }
     }
 
-    /// The scalings $a=\alpha e^{h/\epsilon}$ of potentials. A constant, which changes no plan, is taken off, and what is too
-    /// large for any cost is cut, so that no exponential overflows.
+    /// The scalings $a=\alpha e^{h/\epsilon}$ of potentials. A constant, which changes no plan, is taken off, and what
+    /// is too large for any cost is cut, so that no exponential overflows.
     fn scalings(&self, h: &[f64], alpha: &[f64]) -> Vec<f64> {
         let mut a = Vec::with_capacity(h.len());
         for (h, alpha) in h.chunks_exact(N).zip(alpha.chunks_exact(N)) {
@@ -283,7 +289,8 @@ impl Geometry {
         sums.chunks_exact(N).zip(a.chunks_exact(N)).map(row).collect()
     }
 
-    /// $J=\langle h,\alpha\rangle+\langle k,\beta\rangle$ of each pair, from $h=\epsilon\log(a/\alpha)$ and $k=\epsilon\log(b/\beta)$.
+    /// $J=\langle h,\alpha\rangle+\langle k,\beta\rangle$ of each pair, from $h=\epsilon\log(a/\alpha)$ and
+    /// $k=\epsilon\log(b/\beta)$.
     fn duals(&self, a: &[f64], b: &[f64], pairs: &Pairs) -> Vec<f64> {
         let side = |scalings: &[f64], masses: &[f64]| -> f64 {
             let term = |(x, mass): (&f64, &f64)| if *mass > 0.0 { mass * log(x / mass) } else { 0.0 };
@@ -695,8 +702,8 @@ impl Exhibit for MetaOptimalTransport {
     }
 
     fn figures(&self, figures: &mut Figures) {
-        let caption = "Your source on its way to your target. Below by the plan of the chosen start, before any iteration; above \
-                       by the converged plan.";
+        let caption = "Your source on its way to your target. Below by the plan of the chosen start, before any \
+                       iteration; above by the converged plan.";
         let mut way = figures.figure("way", "The way of the mass", caption);
         way.x(Axis::categories("share of the way", ["0", "¼", "½", "¾", "1"]).domain(-0.5, 4.5));
         way.y(Axis::categories("", ["start", "converged"]).domain(-0.5, 1.5)).equal();
@@ -713,7 +720,8 @@ impl Exhibit for MetaOptimalTransport {
         let tolerance = self.setting.tolerance;
         let cold = self.zero.arrivals(tolerance);
         let reach = cold.as_ref().and_then(|cold| cold.iter().max().copied()).unwrap_or(40).clamp(4, MOST) as f64 * 1.2;
-        let caption = "Mean over the 20 held-out pairs. The columns are exact throughout; in the end every start falls equally fast.";
+        let caption = "Mean over the 20 held-out pairs. The columns are exact throughout; in the end every start \
+                       falls equally fast.";
         let mut error = figures.figure("error", "Four starts, one answer", caption);
         error.x(Axis::linear("Sinkhorn iterations").domain(0.0, reach));
         error.y(Axis::log("‖P1 − α‖₁ (mean)"));
@@ -724,7 +732,8 @@ impl Exhibit for MetaOptimalTransport {
         }
         error.rule_y([tolerance]).label("tolerance").dashed();
 
-        let caption = "By how much the start falls short of the greatest dual value, on held-out pairs. The level lines need no training.";
+        let caption = "By how much the start falls short of the greatest dual value, on held-out pairs. The level \
+                       lines need no training.";
         let mut gap = figures.figure("gap", "Learning to start", caption);
         let steps = self.setting.training_steps.max(1) as f64;
         gap.x(Axis::linear("training steps").domain(0.0, steps)).y(Axis::log("max J − J (mean)"));
@@ -815,7 +824,7 @@ impl Exhibit for MetaOptimalTransport {
             Scenario::holds(
                 "default",
                 "Three blobs",
-                "A thousand batches later Sinkhorn starts closer on pairs that the network has never seen.",
+                "Five hundred batches later Sinkhorn starts closer on pairs that the network has never seen.",
                 default.clone(),
             ),
             Scenario::fails(
@@ -824,11 +833,17 @@ impl Exhibit for MetaOptimalTransport {
                 "A network that knows nothing starts nowhere better than zero.",
                 Setting { training_steps: 0, ..default.clone() },
             ),
+            Scenario::holds(
+                "digits",
+                "Digits",
+                "Strokes instead of blobs: the start is less good, and still worth having.",
+                Setting { family: Family::Digits, ..default.clone() },
+            ),
             Scenario::fails(
                 "painted",
-                "Ring and cross",
-                "Hard edges, which the network never saw: its start is no better than zero.",
-                Setting { family: Family::Painted, source: ring(), target: cross(), ..default.clone() },
+                "Border to border",
+                "A column at one border, to fill one at the other: the network never saw the like, and zero is nearer.",
+                Setting { family: Family::Painted, source: column(0), target: column(SIDE - 1), ..default.clone() },
             ),
             Scenario::fails(
                 "tail",
@@ -836,10 +851,10 @@ impl Exhibit for MetaOptimalTransport {
                 "The head start is the same few iterations; the linear tail, equal from everywhere, dwarfs it.",
                 Setting { tolerance: 1e-6, ..default.clone() },
             ),
-            Scenario::fails(
+            Scenario::holds(
                 "blunt",
                 "ε = 0.1",
-                "A blunt plan takes Sinkhorn a handful of iterations from anywhere.",
+                "The same share is saved, but of a handful: a blunt plan takes few iterations from anywhere.",
                 Setting { epsilon: 0.1, ..default },
             ),
         ]
@@ -852,19 +867,10 @@ fn relative(costs: &[f64], optimum: &[f64]) -> f64 {
     mean(&relative)
 }
 
-/// A glyph, from whether a point of $[-1,1]^2$ is inked.
-fn inked(inked: impl Fn(f64, f64) -> bool) -> Image {
-    let at = |k: usize| 2.0 * place(k) - 1.0;
-    let pixels = (0..N).map(|k| if inked(at(k % SIDE), at(k / SIDE)) { 1.0 } else { 0.0 }).collect();
+/// One column of pixels.
+fn column(x: usize) -> Image {
+    let pixels = (0..N).map(|k| if k % SIDE == x { 1.0 } else { 0.0 }).collect();
     Image { width: SIDE, height: SIDE, pixels }
-}
-
-fn ring() -> Image {
-    inked(|x, y| (0.3..0.8).contains(&(x * x + y * y)))
-}
-
-fn cross() -> Image {
-    inked(|x, y| (x - y).abs().min((x + y).abs()) < 0.2)
 }
 
 #[cfg(test)]
