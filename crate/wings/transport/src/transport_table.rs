@@ -1212,8 +1212,8 @@ impl Exhibit for TransportTable {
             Scenario::fails(
                 "sharp",
                 "ε = 10⁻⁴: K is lost",
-                "exp(−c/ε) underflows wherever c exceeds 0.07 of the largest cost: the scaling form breaks down, and the \
-                 logarithmic form arrives.",
+                "exp(−c/ε) underflows wherever c exceeds 0.07 of the largest cost: the scaling form breaks down. The \
+                 logarithmic form arrives, at a tolerance of 10⁻⁴; for 10⁻⁶ the run is too short.",
                 Setting { points: 40, epsilon: 1e-4, tolerance: 1e-4, solvers: sharp, ..default.clone() },
             ),
             Scenario::fails(
@@ -1365,8 +1365,9 @@ impl TransportTable {
                 figure.raster(grid, Colors::sequential("mass").domain(0.0, most));
             }
             Measures::Palettes => {
-                let caption =
-                    format!("The picture, repainted a share t of the way, and the picture that lends its colours.{by}");
+                let caption = format!(
+                    "The picture, the same repainted a share t of the way, and the one that lends its colours.{by}"
+                );
                 let mut figure = figures.figure("table", "The table", caption);
                 figure.equal();
                 let means = view.means(instance, t);
@@ -1442,7 +1443,7 @@ impl TransportTable {
             let last = entrant.costs[by].last();
             costs.dot(last.iter().map(|at| at[0]), last.iter().map(|at| at[1])).of(entrant.id());
         }
-        costs.rule_y(self.optimum()).label("optimum").dashed();
+        costs.rule_y(self.optimum()).dashed();
 
         let optimum = self.optimum();
         let gap = |entrant: &Entrant| Some(entrant.found?.cost - optimum?);
