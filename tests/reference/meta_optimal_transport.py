@@ -1,4 +1,4 @@
-"""Entropic transport between two images and the potential between Gaussians by POT, for
+"""Entropic transport between two images and the potential between Gaussians, for
 crate/wings/transport/src/meta_optimal_transport.rs.
 
     pip install pot && python meta_optimal_transport.py > meta_optimal_transport.json
@@ -33,10 +33,18 @@ def moments(masses):
 
 
 (m1, c1), (m2, c2) = moments(alpha), moments(beta)
-linear, shift = ot.gaussian.bures_wasserstein_mapping(m1, m2, c1, c2)
-# The map is x A + b, the gradient of ½xAx + bx;
-# for the cost |x - y|² the potential is |x|² minus twice that.
-start = (points**2).sum(axis=1) - np.einsum("ni,ij,nj->n", points, linear, points) - 2 * points @ np.ravel(shift)
+
+
+def root(matrix):
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * np.sqrt(values)) @ vectors.T
+
+
+half = root(c1)
+back = np.linalg.inv(half)
+linear = back @ root(half @ c2 @ half) @ back
+centred = points - m1
+start = (points**2).sum(axis=1) - np.einsum("ni,ij,nj->n", centred, linear, centred) - 2 * points @ m2
 start = start - start.mean()
 
 print(
