@@ -901,7 +901,7 @@ mod tests {
     }
 
     #[test]
-    fn its_plans_cost_what_those_of_pot_do_and_its_gaussian_start_is_that_of_ott() {
+    fn its_plans_cost_what_those_of_pot_do_and_its_gaussian_start_is_the_closed_form() {
         let file = include_str!("../../../../tests/reference/meta_optimal_transport.json");
         let vectors: Value = from_str(file).expect("stored vectors");
         let numbers = |name: &str| -> Vec<f64> {
