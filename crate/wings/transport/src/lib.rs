@@ -1,6 +1,8 @@
 //! Optimal transport: moving one measure onto another.
 
+mod energy_distance;
 mod newton;
+mod potential;
 
 orrery_core::wing! {
     "transport", "Optimal transport";

@@ -28,12 +28,13 @@
 //! a thousand updates to see a mixture, not three hundred. In the plane $F$ is measured by distances to neighbours,
 //! which errs by some hundredths.
 
+use crate::energy_distance::Yardstick;
+use crate::potential::{Network, mean, potential};
 use orrery_core::prelude::*;
 use orrery_kernels::autodiff::{Graph, Node};
 use orrery_kernels::linalg::DMatrix;
 use orrery_kernels::math::{PI, TAU, cbrt, exp, log, sincos};
-use orrery_kernels::networks::{Activation, Initialization, Mlp};
-use orrery_kernels::optim::{Adam, Optimizer};
+use orrery_kernels::networks::Mlp;
 use orrery_kernels::random::Batches;
 use std::rc::Rc;
 
@@ -286,68 +287,12 @@ fn sample_mixture(centres: &[[f64; 2]], count: usize, rng: &mut Rng) -> Vec<f32>
     (0..count).flat_map(&mut point).collect()
 }
 
-/// A network with its optimizer.
-#[derive(Clone)]
-struct Network {
-    mlp: Rc<Mlp>,
-    theta: Vec<f32>,
-    adam: Adam<f32>,
-}
-
-impl Network {
-    /// Two hidden layers, and beside them `head` matrices of the inputs as they are. Zero at first.
-    fn new(inputs: usize, width: usize, outputs: usize, head: &[(usize, usize)], rng: &mut Rng) -> Self {
-        let mut mlp = Mlp::new(&[inputs, width, width, outputs], Activation::Tanh, Initialization::LeCun);
-        for (number, &(rows, columns)) in head.iter().enumerate() {
-            mlp.parameters.weights(format!("head.{number}"), rows, columns, 0.0);
-        }
-        let mut theta: Vec<f32> = mlp.parameters.initial(rng);
-        if let Some(last) = mlp.parameters.matrix("3.weight") {
-            theta[last.range()].fill(0.0);
-        }
-        let adam = Adam::new(theta.len(), 0.0, [0.5, 0.99]);
-        Self { mlp: Rc::new(mlp), theta, adam }
-    }
-
-    /// The parameters in a graph.
-    fn leaves(&self, g: &mut Graph<f32>) -> Vec<Node> {
-        self.mlp.parameters.leaves(g, &self.theta)
-    }
-
-    /// One step down the loss; whether it was a finite one.
-    fn descend(&mut self, rate: f64, loss: impl FnOnce(&mut Graph<f32>, &[Node]) -> Node) -> bool {
-        let mut gradient = vec![0.0; self.theta.len()];
-        let value = self.mlp.parameters.gradient(&self.theta, &mut gradient, loss);
-        self.adam.rate = rate;
-        self.adam.step(&mut self.theta, &gradient);
-        value.is_finite() && self.theta.iter().all(|x| x.is_finite())
-    }
-}
-
 /// $N(z)$: the map is $T(x)=x+N(z)$, of an affine part and a network.
 fn displacement(network: &Mlp, g: &mut Graph<f32>, p: &[Node], z: Node) -> Node {
     let (layers, head) = p.split_at(6);
     let bent = network.apply(g, layers, z);
     let straight = g.matmul(z, head[0]);
     g.add(bent, straight)
-}
-
-/// $\varphi(z)$, the critic: a network with a quadratic head $z^\top Az+b^\top z$.
-fn critic(network: &Mlp, g: &mut Graph<f32>, p: &[Node], z: Node) -> Node {
-    let (layers, head) = p.split_at(6);
-    let bent = network.apply(g, layers, z);
-    let (rows, bend) = (g.shape(z).0, g.matmul(z, head[0]));
-    let square = g.mul(bend, z);
-    let square = g.collect(square, rows, 1);
-    let line = g.matmul(z, head[1]);
-    let straight = g.add(square, line);
-    g.add(bent, straight)
-}
-
-fn mean(g: &mut Graph<f32>, x: Node) -> Node {
-    let count = g.value(x).len();
-    let sum = g.sum(x);
-    g.scale(sum, 1.0 / count as f32)
 }
 
 /// The flow in closed form: what JKO's implicit steps give without sampling and without networks.
@@ -510,9 +455,6 @@ struct Records {
     energy: Option<[f64; 3]>,
 }
 
-/// Fresh sets of samples over whose energy distances the mean is taken.
-const FRESH: usize = 4;
-
 /// The exhibit.
 #[derive(Clone)]
 pub struct VariationalJko {
@@ -581,7 +523,7 @@ impl VariationalJko {
             Target::Gaussian(_) | Target::Mixture(_) => leaf,
             _ => self.gamma.whiten(g, leaf),
         };
-        critic(&self.critic.mlp, g, p, z)
+        potential(&self.critic.mlp, g, p, z)
     }
 
     /// $T(x)$ for rows $x$.
@@ -594,7 +536,7 @@ impl VariationalJko {
     /// The part of the objective that the map sees: for each $y=T(x)$ what the critic and the potentials say of it.
     fn seen(&self, g: &mut Graph<f32>, p: &[Node], y: Node) -> Node {
         let z = self.gamma.whiten(g, y);
-        let phi = critic(&self.critic.mlp, g, p, z);
+        let phi = potential(&self.critic.mlp, g, p, z);
         match &self.problem.target {
             // log h + log Γ - log Q
             target @ (Target::Gaussian(_) | Target::Mixture(_)) => {
@@ -850,14 +792,16 @@ impl Exhibit for VariationalJko {
         };
         let gamma = Gaussian::fitted(&particles, d).ok_or_else(|| Error::new("the particles are degenerate"))?;
         let map = Network::new(d, setting.width, d, &[(d, d)], rng);
-        let critic = Network::new(d, setting.width, 1, &[(d, d), (d, 1)], rng);
+        let critic = Network::potential(d, setting.width, rng);
         let particles = Rc::new(particles);
         let contours = target.contours();
         // From a generator of its own.
         let mut aside = rng.clone();
         aside.set_stream(1);
         let yardstick = match &target {
-            Target::Mixture(centres) | Target::Samples(centres, _) => Some(Yardstick::new(centres, &mut aside)),
+            Target::Mixture(centres) | Target::Samples(centres, _) => {
+                Some(Yardstick::new(2, || sample_mixture(centres, PARTICLES, &mut aside)))
+            }
             _ => None,
         };
         let problem = Rc::new(Problem { setting: setting.clone(), d, target, contours, yardstick });
@@ -1107,7 +1051,7 @@ impl VariationalJko {
         let rows = points.iter().flat_map(|x| (0..d).map(move |i| coordinate(x, i))).collect();
         let x = g.leaf(points.len(), d, rows);
         let z = self.gamma.whiten(&mut g, x);
-        let phi = critic(&self.critic.mlp, &mut g, &p, z);
+        let phi = potential(&self.critic.mlp, &mut g, &p, z);
         g.value(phi).iter().map(|&phi| f64::from(phi)).map(|phi| if phi.is_finite() { phi } else { 0.0 }).collect()
     }
 
@@ -1214,45 +1158,13 @@ const TRAILS: usize = 32;
 /// Points along a side of the contours of the target.
 const CONTOUR: usize = 64;
 
-/// The mean distance of points of the plane.
-fn apart(a: &[f32], b: &[f32]) -> f64 {
-    let from = |x: &[f32]| -> f64 {
-        let distance = |y: &[f32]| ((x[0] - y[0]) * (x[0] - y[0]) + (x[1] - y[1]) * (x[1] - y[1])).sqrt();
-        f64::from(b.chunks_exact(2).map(distance).sum::<f32>())
-    };
-    a.chunks_exact(2).map(from).sum::<f64>() / (a.len() * b.len() / 4) as f64
-}
-
 /// The deviation of the Gaussian, and the half-width of Barenblatt's profile, at the start.
 const START: f64 = 0.8;
-
-/// What energy distances are measured against.
-struct Yardstick {
-    /// Samples of the target, and their mean distance.
-    truth: Vec<f32>,
-    within: f64,
-    /// The mean energy distance of as many fresh samples.
-    fresh: f64,
-}
-
-impl Yardstick {
-    fn new(centres: &[[f64; 2]], rng: &mut Rng) -> Self {
-        let truth = sample_mixture(centres, PARTICLES, rng);
-        let mut yard = Self { within: apart(&truth, &truth), truth, fresh: 0.0 };
-        yard.fresh =
-            (0..FRESH).map(|_| yard.distance(&sample_mixture(centres, PARTICLES, rng))).sum::<f64>() / FRESH as f64;
-        yard
-    }
-
-    /// $2E|X-Y|-E|X-X'|-E|Y-Y'|$.
-    fn distance(&self, cloud: &[f32]) -> f64 {
-        2.0 * apart(cloud, &self.truth) - apart(cloud, cloud) - self.within
-    }
-}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::energy_distance::apart;
     use orrery_core::serde_json::{Value, from_str};
 
     fn run(setting: &Setting, seed: u64) -> VariationalJko {
@@ -1350,7 +1262,7 @@ mod tests {
         // The energy varies by 4 from point to point: a standard error of 0.13.
         assert!((found - exact).abs() < 0.4, "{found} {exact}");
         // Between N(0, I) and itself moved by 5 in the plane, energy distances grow almost as twice the way.
-        let yard = Yardstick { truth: cloud.clone(), within: apart(&cloud, &cloud), fresh: 0.0 };
+        let yard = Yardstick { d: 2, truth: cloud.clone(), within: apart(&cloud, &cloud, 2), fresh: 0.0 };
         let moved: Vec<f32> = cloud.chunks_exact(2).flat_map(|x| [x[0] + 5.0, x[1]]).collect();
         assert!(yard.distance(&cloud).abs() < 1e-4);
         assert!((yard.within - PI.sqrt()).abs() < 0.1, "E|X - X'| = √π: {}", yard.within);
