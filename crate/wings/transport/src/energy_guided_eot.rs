@@ -983,7 +983,7 @@ impl EnergyGuidedEot {
         if let Some(measured) = self.measured {
             bars.insert(0, ("energy-guided", Some("energy"), measured.plan));
         }
-        errors.x(Axis::categories("", bars.iter().map(|bar| bar.0)).domain(-0.5, (bars.len().max(1)) as f64 - 0.5));
+        errors.x(Axis::categories("plan", bars.iter().map(|bar| bar.0)).domain(-0.5, (bars.len().max(1)) as f64 - 0.5));
         errors.y(Axis::linear("unexplained variance").unit("%"));
         for (place, (_, contender, error)) in bars.iter().enumerate() {
             let bar = errors.bar([place as f64], [error.min(1e3)]);
@@ -999,7 +999,7 @@ impl EnergyGuidedEot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use orrery_kernels::math::sqrt;
+    use orrery_core::Rng;
     use proptest::prelude::*;
 
     fn run(setting: &Setting, seed: u64) -> EnergyGuidedEot {
@@ -1059,7 +1059,7 @@ mod tests {
         let expected = (0..7).fold(0.0, |v, _| a * a * v + 0.05);
         let found = x.iter().zip(&y).map(|(x, y)| f64::from((y - x) * (y - x))).sum::<f64>() / x.len() as f64;
         // Four standard errors of a mean of 20,000 squares.
-        assert!((found / expected - 1.0).abs() < 4.0 * sqrt(2.0 / 20_000.0), "{found} {expected}");
+        assert!((found / expected - 1.0).abs() < 4.0 * (2.0_f64 / 20_000.0).sqrt(), "{found} {expected}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ orrery_core::wing! {
     semidiscrete_entropic_map::SemidiscreteEntropicMap,
     meta_optimal_transport::MetaOptimalTransport,
     variational_jko::VariationalJko,
+    energy_guided_eot::EnergyGuidedEot,
     bures_deep_linear::BuresDeepLinear,
     adversarial_boundary_flow::BoundaryFlow,
     dirrac_recourse::Dirrac,
