@@ -706,7 +706,7 @@ impl Exhibit for MetaOptimalTransport {
                        iteration; above by the converged plan.";
         let mut way = figures.figure("way", "The way of the mass", caption);
         way.x(Axis::categories("share of the way", ["0", "¼", "½", "¾", "1"]).domain(-0.5, 4.5));
-        way.y(Axis::categories("", ["start", "converged"]).domain(-0.5, 1.5)).equal();
+        way.y(Axis::categories("plan", ["start", "converged"]).domain(-0.5, 1.5)).equal();
         let [ended, begun] = &self.frames;
         let most = ended.iter().copied().fold(1e-6, f64::max);
         for (row, cells) in [begun, ended].into_iter().enumerate() {

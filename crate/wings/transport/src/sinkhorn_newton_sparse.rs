@@ -551,7 +551,7 @@ impl Exhibit for SinkhornNewtonSparse {
                 clouds.x(Axis::linear("x").domain(-0.2, 1.2)).y(Axis::linear("y").domain(-0.2, 1.2)).equal()
             }
             Task::TwoImages => clouds.x(Axis::linear("x")).y(Axis::linear("y")).equal(),
-            _ => clouds.x(Axis::linear("x")).y(Axis::categories("", ["to move", "to fill"])),
+            _ => clouds.x(Axis::linear("x")).y(Axis::categories("measure", ["to move", "to fill"])),
         };
         let (from, to): (Vec<_>, Vec<_>) = view.links.iter().copied().unzip();
         clouds.link(&from, &to, Some(&view.weights)).ink(Ink::Muted).label("plan");
