@@ -65,6 +65,8 @@ export function accept(spec: Spec, raw: unknown): Accepted {
       const value = spec.options.map(([name]) => name).filter((name) => raw.includes(name));
       const unknown = raw.filter((name) => !value.includes(name));
       if (unknown.length === 0) return { value };
+      // A list of which nothing is left is no choice of nothing.
+      if (value.length === 0) return refused(`there is no option “${cut(String(unknown[0]), 40)}”`);
       return {
         value,
         notice: `${spec.label}: there is no option “${cut(String(unknown[0]), 40)}”; it is ignored.`,

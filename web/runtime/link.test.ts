@@ -195,6 +195,11 @@ describe('a link', () => {
     expect(link).toBe('?lambda=0.5&clip=0&rule=muon&shown=&start=1,-2.5;0.1,3&f=x%20%2B%201&seed=7&step=300');
     expect(await encode(specs, { settings: {}, seed: 0 })).toBe('');
     expect((await opened('?shown=')).settings).toEqual({ shown: [] });
+    // Of a list without a known name nothing is left, which is not what its sender chose: the default stands in.
+    const unknown = await opened('?shown=nobody');
+    expect(unknown.settings).toEqual({});
+    expect(unknown.notices).toHaveLength(1);
+    expect((await opened('?shown=nobody,lion')).settings).toEqual({ shown: ['lion'] });
   });
 
   it('tells a control called step from the step that was shown', async () => {
