@@ -4,7 +4,6 @@ mod energy_distance;
 mod newton;
 mod potential;
 
-// `amortized_sliced_directions.rs` is not listed yet: at one seed of five its training fails.
 orrery_core::wing! {
     "transport", "Optimal transport";
     transport_table::TransportTable,
