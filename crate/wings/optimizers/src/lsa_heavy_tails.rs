@@ -11,7 +11,7 @@
 //! assumptions.
 //!
 //! In one dimension the power is known. It is Kesten's index, the $\kappa$ with $\mathbb E|1-\alpha A_1|^\kappa=1$, and
-//! here it is found by bisection. The chains know nothing of it: their own exponent is Hill's estimate from the largest
+//! here it is found by Newton's method. The chains know nothing of it: their own exponent is Hill's estimate from the largest
 //! hundredth of the errors.
 //!
 //! **Try** the step size: it moves the exponent of the tail. Watch the single chains: long quiet, then a burst. Set the
@@ -294,23 +294,38 @@ impl System {
         self.factors(alpha).iter().map(|[size, weight]| weight * log(size.max(1e-300))).sum()
     }
 
-    /// Kesten's $\kappa$, by bisection; none for TD, or where it is out of sight.
+    /// Kesten's $\kappa$, by Newton's method; none for TD, or where it is out of sight.
     fn kappa(&self, alpha: f64) -> Option<f64> {
         if self.instance == Instance::Td || self.drift(alpha) >= 0.0 {
             return None;
         }
-        let factors = self.factors(alpha);
-        let moment = |kappa: f64| factors.iter().map(|[size, weight]| weight * pow(*size, kappa)).sum::<f64>();
-        // The moment is convex in κ, 1 at zero, and falls there: above the root it exceeds 1.
-        let (mut low, mut high) = (0.0, HIGHEST);
-        if moment(high) <= 1.0 {
+        let factors: Vec<[f64; 2]> =
+            self.factors(alpha).iter().map(|[size, weight]| [log(size.max(1e-300)), *weight]).collect();
+        // The logarithm of the moment, and its slope.
+        let moment = |kappa: f64| {
+            let (mut sum, mut slope) = (0.0, 0.0);
+            for [size, weight] in &factors {
+                let term = weight * exp(kappa * size);
+                sum += term;
+                slope += term * size;
+            }
+            (log(sum), slope / sum)
+        };
+        // It is convex in κ, 0 at zero, and falls there: above its root it is positive, and from above Newton's steps
+        // come down to the root without passing it.
+        let mut kappa = HIGHEST;
+        if moment(kappa).0 <= 0.0 {
             return None;
         }
-        for _ in 0..50 {
-            let middle = 0.5 * (low + high);
-            if moment(middle) > 1.0 { high = middle } else { low = middle }
+        for _ in 0..100 {
+            let (value, slope) = moment(kappa);
+            let next = kappa - value / slope;
+            if next >= kappa || kappa - next < 1e-13 * kappa {
+                break;
+            }
+            kappa = next;
         }
-        Some(0.5 * (low + high))
+        Some(kappa)
     }
 }
 
