@@ -177,8 +177,12 @@ fn on_edge<T: Real>(c: &mut [T], (m, n): (usize, usize), (i, j): (usize, usize),
 
 #[inline(always)]
 fn load<T: Real>(row: &[T]) -> Line<T> {
-    let row = &row[..REGISTERS * T::LANES];
-    std::array::from_fn(|register| T::load(&row[register * T::LANES..]))
+    // Not by `array::from_fn`, whose calls the compiler may leave standing in the innermost loops.
+    let mut line = [T::default().splat(); REGISTERS];
+    for (lanes, part) in line.iter_mut().zip(row[..REGISTERS * T::LANES].chunks_exact(T::LANES)) {
+        *lanes = T::load(part);
+    }
+    line
 }
 
 #[inline(always)]
