@@ -39,9 +39,12 @@ describe.concurrent.each(chosen)('$slug', (listed) => {
       await running(page);
       await pause(500);
     };
-    const byTheClock = await longestTask(page, play);
-    if (byTheClock > 50)
-      expect(await longestTaskAlone(page, play), 'the longest task').toBeLessThanOrEqual(50);
+    // What else the machine does makes a task longer, never shorter: of several plays the best counts.
+    let longest = await longestTask(page, play);
+    for (let plays = 0; longest > 50 && plays < 3; plays += 1) {
+      longest = Math.min(longest, await longestTaskAlone(page, play));
+    }
+    expect(longest, 'the longest task').toBeLessThanOrEqual(50);
     expect(complaints).toEqual([]);
   });
 

@@ -382,14 +382,14 @@ export class OrreryExhibit extends LitElement implements Spectator {
       this.claimText = frame.claim;
       this.claim = JSON.parse(frame.claim) as Claim;
     }
-    const { step, length, reached, playing, done, hash, by, data } = frame;
+    const { step, length, reached, playing, done, hash, by, data, arrived } = frame;
     this.data = data;
     this.hash = hash;
     this.by = by;
     this.at = { step, length, reached, playing };
     this.fault = undefined;
     this.dim = false;
-    this.paint();
+    this.paint(playing || !arrived);
     this.dispatchEvent(new CustomEvent<FrameDetail>('frame', { detail: { step, hash, length, done } }));
     if (this.claim && this.verdict !== before) {
       const detail: VerdictDetail = { verdict: this.verdict, claim: this.claim };
@@ -418,19 +418,22 @@ export class OrreryExhibit extends LitElement implements Spectator {
     return [...(this.renderRoot?.querySelectorAll<OrreryFigure>('orrery-figure') ?? [])];
   }
 
-  /** Draws all figures at once; where there are new ones, as soon as they stand. */
-  private paint() {
+  /**
+   * Draws all figures at once; where there are new ones, as soon as they stand. Of frames that are only `passing`, figures
+   * out of sight wait for one that stays, or to come near.
+   */
+  private paint(passing = false) {
     const ids = this.layouts.map(({ id }) => id).join(' ');
     const standing = this.figures.map(({ id }) => id).join(' ');
-    if (ids === standing) this.paintStanding();
-    else void this.updateComplete.then(() => this.paintStanding());
+    if (ids === standing) this.paintStanding(passing);
+    else void this.updateComplete.then(() => this.paintStanding(false));
   }
 
-  private paintStanding() {
+  private paintStanding(passing: boolean) {
     const begun = performance.now();
     for (const figure of this.figures) {
       const found = this.layouts.find(({ id }) => id === figure.id);
-      if (found) figure.show(found, this.data);
+      if (found) figure.show(found, this.data, passing);
       figure.toggleAttribute('drawn', true);
     }
     this.drawTimes.push(performance.now() - begun);

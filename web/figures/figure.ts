@@ -46,6 +46,16 @@ export class OrreryFigure extends LitElement {
   private awaited = 0;
   private width = 0;
   private tableText = '';
+  private near = true;
+  private late = false;
+
+  private readonly sight = new IntersectionObserver(
+    (entries) => {
+      this.near = entries[entries.length - 1].isIntersecting;
+      if (this.near && this.late) this.paint();
+    },
+    { rootMargin: '50%' },
+  );
 
   private readonly sized = new ResizeObserver(() => {
     if (this.clientWidth !== this.width) this.paint();
@@ -90,11 +100,12 @@ export class OrreryFigure extends LitElement {
     return this.picture.contenders;
   }
 
-  /** Draws a frame at once; returns the milliseconds it took. */
-  show(layout: Layout, data: ArrayLike<number>): number {
+  /** Draws a frame at once, or, if it is one of many `passing` and out of sight, once it comes near. */
+  show(layout: Layout, data: ArrayLike<number>, passing = false): void {
     if (layout.id !== this.picture.layout?.id) this.unzoom();
     this.picture.show(layout, data);
-    return this.paint();
+    this.late = passing && !this.near;
+    if (!this.late) this.paint();
   }
 
   /** Forgets the axes' ranges: the next frame begins another run. */
@@ -111,6 +122,7 @@ export class OrreryFigure extends LitElement {
     this.unwatch = watchTheme(changed);
     changed();
     this.sized.observe(this);
+    this.sight.observe(this);
     document.fonts?.addEventListener('loadingdone', this.lettered);
     document.fonts?.ready.then(this.lettered);
   }
@@ -119,6 +131,8 @@ export class OrreryFigure extends LitElement {
     super.disconnectedCallback();
     this.unwatch?.();
     this.sized.disconnect();
+    this.sight.disconnect();
+    this.near = true;
     document.fonts?.removeEventListener('loadingdone', this.lettered);
     cancelAnimationFrame(this.awaited);
     this.awaited = 0;
@@ -129,14 +143,14 @@ export class OrreryFigure extends LitElement {
     return marks.length === 0 || marks.some((mark) => mark.mark !== 'table');
   }
 
-  /** Draws what there is; returns the milliseconds it took. */
-  private paint(): number {
+  /** Draws what there is. */
+  private paint(): void {
     const { picture, theme } = this;
     const { layout } = picture;
     const width = this.clientWidth;
     const pen = this.canvas.getContext('2d');
-    if (!layout || !pen) return 0;
-    const start = performance.now();
+    if (!layout || !pen) return;
+    this.late = false;
     if (this.drawn && width > 0) {
       if (width !== this.width) this.unzoom();
       this.width = width;
@@ -153,7 +167,7 @@ export class OrreryFigure extends LitElement {
       }
       pen.setTransform(ratio, 0, 0, ratio, 0, 0);
       pen.clearRect(0, 0, width, height);
-      const moving = picture.draw(pen, width, height, theme, start);
+      const moving = picture.draw(pen, width, height, theme, performance.now());
       if (moving && this.awaited === 0) {
         this.awaited = requestAnimationFrame(() => {
           this.awaited = 0;
@@ -165,7 +179,6 @@ export class OrreryFigure extends LitElement {
       this.reader.refresh();
     }
     this.tell(layout);
-    return performance.now() - start;
   }
 
   /** Asks for new words around the canvas only where they changed. */
