@@ -85,7 +85,7 @@ export class OrreryExhibit extends LitElement implements Spectator {
   @state() private claim: Claim | undefined;
   /** What computed the frame that is drawn. */
   @state() private by = 'CPU';
-  @state() private at = { step: 0, length: 0, reached: 0, playing: false };
+  @state() private at = { step: 0, length: 0, reached: 0, playing: false, pace: 0 };
   @state() private speed: Speed = 1;
   @state() private progress: number | undefined;
   /** What is drawn is not what the controls say. */
@@ -266,7 +266,7 @@ export class OrreryExhibit extends LitElement implements Spectator {
     this.dim = !standard;
     if (standard) {
       this.claim = claim;
-      this.at = { step, length, reached: step, playing: false };
+      this.at = { step, length, reached: step, playing: false, pace: 0 };
     }
     this.paint();
   }
@@ -382,11 +382,11 @@ export class OrreryExhibit extends LitElement implements Spectator {
       this.claimText = frame.claim;
       this.claim = JSON.parse(frame.claim) as Claim;
     }
-    const { step, length, reached, playing, done, hash, by, data, arrived } = frame;
+    const { step, length, reached, playing, done, hash, by, data, arrived, pace } = frame;
     this.data = data;
     this.hash = hash;
     this.by = by;
-    this.at = { step, length, reached, playing };
+    this.at = { step, length, reached, playing, pace };
     this.fault = undefined;
     this.dim = false;
     this.paint(playing || !arrived);
@@ -567,6 +567,7 @@ export class OrreryExhibit extends LitElement implements Spectator {
         .step=${at.step}
         .length=${at.length}
         .reached=${at.reached}
+        .pace=${at.pace}
         .playing=${at.playing}
         .speed=${speed}
         .progress=${progress}

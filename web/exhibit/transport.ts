@@ -1,6 +1,7 @@
 import { css, html, LitElement, nothing } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import { live } from 'lit/directives/live.js';
+import { formatNumber } from '../figures/format';
 import type { Speed } from '../runtime/messages';
 import { buttons } from './look';
 
@@ -16,6 +17,13 @@ const SPEEDS: [Speed, string][] = [
   [4, '4×'],
   ['max', 'max'],
 ];
+
+/** Milliseconds, or microseconds where they are few, a step. */
+function paceText(milliseconds: number): string {
+  if (milliseconds <= 0) return '';
+  const few = milliseconds < 0.1;
+  return `${formatNumber(few ? 1000 * milliseconds : milliseconds, 2, true)} ${few ? 'µs' : 'ms'}/step`;
+}
 
 const icon = (path: string) => html`<svg viewBox="0 0 20 20" aria-hidden="true"><path d=${path} /></svg>`;
 
@@ -33,6 +41,8 @@ export class Transport extends LitElement {
   @property({ type: Number }) length = 0;
   @property({ type: Number }) reached = 0;
   @property({ type: Boolean }) playing = false;
+  /** The milliseconds that computing a step takes on average; 0 before the first. */
+  @property({ type: Number }) pace = 0;
   @property({ attribute: false }) speed: Speed = 1;
   /** How far a long way to a step has come, from 0 to 1. */
   @property({ attribute: false }) progress: number | undefined;
@@ -113,6 +123,12 @@ export class Transport extends LitElement {
       .count b {
         font-weight: 550;
         color: var(--orrery-ink);
+      }
+      .pace {
+        min-width: 11ch;
+        text-align: right;
+        white-space: nowrap;
+        color: var(--orrery-muted);
       }
       .copy {
         min-width: 86px;
@@ -199,6 +215,9 @@ export class Transport extends LitElement {
           />
         </div>
         <span class="count"><b>${step}</b> / ${length}</span>
+        <span class="pace" title="What computing a step takes in this browser, on average">
+          ${paceText(this.pace)}
+        </span>
         <select
           aria-label="Speed"
           @input=${(event: Event) => event.stopPropagation()}

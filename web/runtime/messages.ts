@@ -40,6 +40,8 @@ export interface FrameReport {
   playing: boolean;
   /** Whether it is what was ordered, rather than a moment on the way there. */
   arrived: boolean;
+  /** The milliseconds that computing a step took so far, on average; 0 before the first. */
+  pace: number;
   layout: string;
   claim: string;
   data: Float64Array;

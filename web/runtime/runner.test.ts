@@ -252,6 +252,19 @@ describe('a runner', () => {
     expect(stage.last).toMatchObject({ step: 124, playing: false });
   });
 
+  it('says what a step takes, whatever the pace', async () => {
+    const stage = new Stage();
+    stage.order({ type: 'run', settings: plan(100, 3), seed: 0, step: 40 });
+    await stage.until(300);
+    expect(stage.last.pace).toBeCloseTo(3);
+    stage.order({ type: 'run', settings: plan(100, 0.5), seed: 0, step: 0 });
+    await stage.until(400);
+    expect(stage.last.pace).toBe(0);
+    stage.order({ type: 'play' });
+    await stage.until(3000);
+    expect(stage.last.pace).toBeCloseTo(0.5);
+  });
+
   it('changes a live control without running anything again', async () => {
     const stage = new Stage();
     stage.order({ type: 'run', settings: plan(100, 1), seed: 0, step: 40 });

@@ -59,6 +59,8 @@ export class Runner {
   private playing = false;
   private pace = new Pace();
   private reached = 0;
+  /** Steps of this session so far, rewound or not, and the milliseconds that computing them took. */
+  private run = { steps: 0, milliseconds: 0 };
   private serial = 0;
   /** Why the session no longer is what the controls say. */
   private fault: Fault | undefined;
@@ -190,6 +192,7 @@ export class Runner {
         this.session = next;
         this.seed = order.seed;
         this.reached = 0;
+        this.run = { steps: 0, milliseconds: 0 };
       }
       if (!tuned || goal !== undefined || this.fault) this.hurry(wanted);
       this.fault = undefined;
@@ -226,8 +229,7 @@ export class Runner {
     const { session } = this;
     if (!session || this.fault || !this.seen) return Number.POSITIVE_INFINITY;
     if (this.target !== undefined) {
-      await session.advance(Math.min(this.target, session.length), SLICE_MS);
-      this.moved(session);
+      await this.advance(session, Math.min(this.target, session.length));
       this.arriveIfThere(session);
       this.tell(session);
       return 0;
@@ -240,8 +242,7 @@ export class Runner {
     }
     const due = this.pace.due(this.around.now(), session.length);
     if (due > session.step) {
-      await session.advance(due, SLICE_MS);
-      this.moved(session);
+      await this.advance(session, due);
       if (session.done) this.playing = false;
       this.pace.settle(this.around.now(), session.step, session.length);
     }
@@ -251,7 +252,11 @@ export class Runner {
     return wait > 0 ? Math.max(wait, SLICE_MS / 2) : 0;
   }
 
-  private moved(session: Session): void {
+  private async advance(session: Session, step: number): Promise<void> {
+    const [from, since] = [session.step, this.around.now()];
+    await session.advance(step, SLICE_MS);
+    this.run.steps += session.step - from;
+    this.run.milliseconds += this.around.now() - since;
     this.fresh = true;
     this.reached = Math.max(this.reached, session.step);
   }
@@ -289,11 +294,19 @@ export class Runner {
     this.unansweredSince = this.inbox.length > 0 ? this.around.now() : undefined;
     const arrived = this.target === undefined;
     this.progressive = !arrived;
-    const { serial, reached, playing } = this;
+    const { serial, reached, playing, run } = this;
     const { step, length, done } = session;
-    this.around.post(
-      { type: 'frame', serial, step, length, done, reached, playing, arrived, layout, claim, data, hash, by },
-      [data.buffer as ArrayBuffer],
-    );
+    const at = {
+      step,
+      length,
+      done,
+      reached,
+      playing,
+      arrived,
+      pace: run.steps && run.milliseconds / run.steps,
+    };
+    this.around.post({ type: 'frame', serial, ...at, layout, claim, data, hash, by }, [
+      data.buffer as ArrayBuffer,
+    ]);
   }
 }
