@@ -1,6 +1,7 @@
 //! First-order methods: how a step is taken.
 
 pub mod curves;
+pub mod linear_model;
 pub mod plane;
 pub mod problems;
 pub mod sweep;
@@ -15,6 +16,7 @@ orrery_core::wing! {
     stochastic_agd_interpolation::StochasticAgd,
     stochastic_model_based::StochasticModelBased,
     lsa_heavy_tails::LsaHeavyTails,
+    polyak_momentum_steps::PolyakMomentum,
 }
 
 orrery_browser::export!(crate::WING);
