@@ -17,6 +17,7 @@ orrery_core::wing! {
     stochastic_model_based::StochasticModelBased,
     lsa_heavy_tails::LsaHeavyTails,
     polyak_momentum_steps::PolyakMomentum,
+    adabelief::AdaBeliefRace,
 }
 
 orrery_browser::export!(crate::WING);
