@@ -18,6 +18,7 @@ orrery_core::wing! {
     lsa_heavy_tails::LsaHeavyTails,
     polyak_momentum_steps::PolyakMomentum,
     adabelief::AdaBeliefRace,
+    diffgrad::DiffGradHills,
 }
 
 orrery_browser::export!(crate::WING);
