@@ -19,6 +19,7 @@ orrery_core::wing! {
     polyak_momentum_steps::PolyakMomentum,
     adabelief::AdaBeliefRace,
     diffgrad::DiffGradHills,
+    d_adaptation::DAdaptationRun,
 }
 
 orrery_browser::export!(crate::WING);
