@@ -20,6 +20,7 @@ orrery_core::wing! {
     adabelief::AdaBeliefRace,
     diffgrad::DiffGradHills,
     d_adaptation::DAdaptationRun,
+    u_dog::UDogRun,
 }
 
 orrery_browser::export!(crate::WING);
