@@ -21,6 +21,7 @@ orrery_core::wing! {
     diffgrad::DiffGradHills,
     d_adaptation::DAdaptationRun,
     u_dog::UDogRun,
+    schedule_free::ScheduleFreeRun,
 }
 
 orrery_browser::export!(crate::WING);
