@@ -22,6 +22,7 @@ orrery_core::wing! {
     d_adaptation::DAdaptationRun,
     u_dog::UDogRun,
     schedule_free::ScheduleFreeRun,
+    iterate_to_accelerate::IterateToAccelerate,
 }
 
 orrery_browser::export!(crate::WING);
