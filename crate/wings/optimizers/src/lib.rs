@@ -1,6 +1,7 @@
 //! First-order methods: how a step is taken.
 
 pub mod curves;
+pub mod linear_model;
 pub mod plane;
 pub mod problems;
 pub mod sweep;
@@ -15,6 +16,13 @@ orrery_core::wing! {
     stochastic_agd_interpolation::StochasticAgd,
     stochastic_model_based::StochasticModelBased,
     lsa_heavy_tails::LsaHeavyTails,
+    polyak_momentum_steps::PolyakMomentum,
+    adabelief::AdaBeliefRace,
+    diffgrad::DiffGradHills,
+    d_adaptation::DAdaptationRun,
+    u_dog::UDogRun,
+    schedule_free::ScheduleFreeRun,
+    iterate_to_accelerate::IterateToAccelerate,
 }
 
 orrery_browser::export!(crate::WING);
