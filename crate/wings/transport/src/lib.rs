@@ -1,5 +1,6 @@
 //! Optimal transport: moving one measure onto another.
 
+mod boundary;
 mod energy_distance;
 mod newton;
 mod potential;
