@@ -18,6 +18,7 @@ orrery_core::wing! {
     adversarial_boundary_flow::BoundaryFlow,
     dirrac_recourse::Dirrac,
     magic_unitary_sinkhorn::MagicSinkhorn,
+    amortized_sliced_directions::AmortizedSlicedDirections,
 }
 
 orrery_browser::export!(crate::WING);
