@@ -39,7 +39,7 @@ pub use randomized_svd::{TruncatedSvd, randomized_svd};
 pub use real::Real;
 pub use regression::LineFit;
 pub use ridge::ridge;
-pub use select::kth_largest;
+pub use select::Largest;
 pub use sparse::Sparse;
 pub use symmetric::{polar, symmetric_function};
 pub use view::View;

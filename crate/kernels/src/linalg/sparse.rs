@@ -11,18 +11,26 @@ pub struct Sparse {
 }
 
 impl Sparse {
+    /// A matrix that has no rows yet.
+    pub fn without_rows(columns: usize) -> Self {
+        Self { columns, starts: vec![0], at: Vec::new(), values: Vec::new() }
+    }
+
+    /// Adds a row: of a dense one, the entries that are at least `threshold` and positive, until `most` are stored in all.
+    pub fn push_large(&mut self, row: &[f64], threshold: f64, most: usize) {
+        for (column, &value) in row.iter().enumerate() {
+            if value >= threshold && value > 0.0 && self.values.len() < most {
+                self.at.push(column as u32);
+                self.values.push(value);
+            }
+        }
+        self.starts.push(self.values.len() as u32);
+    }
+
     /// The entries of a row-major dense matrix that are at least `threshold` and positive, the first `most` of them.
     pub fn of_large(dense: &[f64], columns: usize, threshold: f64, most: usize) -> Self {
-        let mut sparse = Self { columns, starts: vec![0], at: Vec::new(), values: Vec::new() };
-        for row in dense.chunks_exact(columns.max(1)) {
-            for (column, &value) in row.iter().enumerate() {
-                if value >= threshold && value > 0.0 && sparse.values.len() < most {
-                    sparse.at.push(column as u32);
-                    sparse.values.push(value);
-                }
-            }
-            sparse.starts.push(sparse.values.len() as u32);
-        }
+        let mut sparse = Self::without_rows(columns);
+        dense.chunks_exact(columns.max(1)).for_each(|row| sparse.push_large(row, threshold, most));
         sparse
     }
 
@@ -33,7 +41,7 @@ impl Sparse {
     pub fn of_entries(rows: usize, columns: usize, mut entries: Vec<(usize, usize, f64)>) -> Self {
         assert!(entries.iter().all(|(i, j, _)| *i < rows && *j < columns), "entries of a {rows} x {columns} matrix");
         entries.sort_by_key(|(i, j, _)| (*i, *j));
-        let mut sparse = Self { columns, starts: vec![0], at: Vec::new(), values: Vec::new() };
+        let mut sparse = Self::without_rows(columns);
         let mut entries = entries.into_iter().peekable();
         for row in 0..rows {
             let start = sparse.values.len();

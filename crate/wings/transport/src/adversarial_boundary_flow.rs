@@ -16,13 +16,18 @@
 //! classifier drops them at once, and no ordinary differential equation jumps. Drag the bumps: a peak pulled up is
 //! narrower.
 //!
-//! **Left out.** In the plane the parallel curves at $\pm\epsilon$ are shorter and longer by $1\mp\epsilon\kappa$, the
-//! condition reads $(1-\epsilon\kappa)\,r_1(x-\epsilon n)=(1+\epsilon\kappa)\,r_0(x+\epsilon n)$, and its derivative is a
-//! flow by curvature. This exhibit stays on the line, where the theorem is unconditional and the certificate is cheap.
+//! **In the plane** (set the dimension) the parallel curves at $\mp\epsilon$ are shorter and longer by
+//! $1\mp\epsilon\kappa$, the condition reads $(1-\epsilon\kappa)\,r_1(x-\epsilon n)=(1+\epsilon\kappa)\,r_0(x+\epsilon n)$, and
+//! its derivative is a flow of mean-curvature type. Stepped explicitly it is stiff near $\epsilon=0$; the normal velocity
+//! solves an elliptic equation along the curve, and taken implicitly it is stable. Normals fill the plane, and along each
+//! the problem is that of the line: masses matched along normals certify the curve. Direct minimisation there descends
+//! the risk by its slope. Class 1 is the narrower, so that the curve closes; there is no network.
 //!
 //! **Where it stops.** The theorem is for small $\epsilon$ and for ends that keep apart. At $\epsilon=0.5$ the flow
-//! is far above the certificate; where a denominator changes its sign, the end stops.
+//! is far above the certificate; where a denominator changes its sign, the end stops. In the plane at $\epsilon=1$ the
+//! matching along normals falls short; whether a better matching exists, it cannot say.
 
+use crate::boundary::{ANGLES, Blob, Blobs, Curve};
 use orrery_core::prelude::*;
 use orrery_kernels::autodiff::Graph;
 use orrery_kernels::math::{TAU, exp, normal_cdf};
@@ -53,6 +58,17 @@ const CARD: Card = Card {
     ],
 };
 
+/// Where inputs live.
+#[derive(Clone, Copy, Debug, PartialEq, Choice)]
+pub enum Dimension {
+    /// Numbers: two bumps a class.
+    #[choice("1-D")]
+    Line,
+    /// Points of the plane: one blob a class.
+    #[choice("2-D")]
+    Plane,
+}
+
 /// What the visitor moves.
 #[derive(Clone, Debug, Controls)]
 pub struct Setting {
@@ -61,15 +77,23 @@ pub struct Setting {
     pub epsilon: f64,
     /// The peaks of two bumps of class 1, then of two of class 0. Each keeps its mass: pulled up it is narrower. Drag
     /// them.
-    #[control(label = "mixture", count = 4..=4, domain = [[-5.0, 5.0], [0.1, 0.5]], default = peaks())]
+    #[control(label = "mixture", count = 4..=4, domain = [[-5.0, 5.0], [0.1, 0.5]], default = peaks(),
+        when = ("dimension", "line"))]
     pub mixture: Points,
+    /// The centres of class 1, an ellipse, and of class 0, which is wider and round. Drag them.
+    #[control(label = "blobs", count = 2..=2, domain = [[-2.0, 2.0], [-2.0, 2.0]], default = [[-0.8, -0.4], [1.0, 0.6]].into(),
+        when = ("dimension", "plane"))]
+    pub blobs: Points,
     /// How much of all inputs is of class 1.
     #[control(label = "class weight w₁", range = 0.1..=0.9, default = 0.5)]
     pub weight: f64,
+    /// Whether inputs are numbers or points of the plane.
+    #[control(label = "dimension", default = Dimension::Line)]
+    pub dimension: Dimension,
     /// Whether the lower bound on every classifier's risk is drawn.
     #[control(label = "show certificate", default = true, live)]
     pub certificate: bool,
-    /// Runge-Kutta steps from 0 to ε.
+    /// Steps from 0 to ε: of Runge and Kutta on the line, implicit in the plane.
     #[control(label = "ODE steps", range = 10..=1000, log, default = 400)]
     pub steps: usize,
 }
@@ -438,7 +462,6 @@ const FRAMES: usize = 100;
 struct OnLine {
     mixture: Mixture,
     line: Rc<Line>,
-    steps: usize,
     bayes: Vec<f64>,
     bayes_intervals: Vec<[f64; 2]>,
     flow: Flow,
@@ -446,10 +469,122 @@ struct OnLine {
     /// Where the ends were, and where those of the least risk are, by ε.
     paths: Vec<Series>,
     least_ends: Vec<[f64; 2]>,
-    bound: Series,
-    /// The most by which the flow was above the bound, and the least risk away from it.
-    above: f64,
-    gap: f64,
+}
+
+impl OnLine {
+    fn new(setting: &Setting, rng: &mut Rng) -> Result<Self> {
+        let mixture = Mixture::new(&setting.mixture.0, setting.weight);
+        let bayes = mixture.bayes();
+        if bayes.0.is_empty() {
+            return Err(Error::of("mixture", "one class is the likelier everywhere: there is no boundary to move"));
+        }
+        let mut paths = vec![Series::new(); bayes.0.len()];
+        paths.iter_mut().zip(&bayes.0).for_each(|(path, end)| path.push(0.0, *end));
+        Ok(Self {
+            line: Rc::new(Line::new(&mixture)),
+            bayes_intervals: intervals(&bayes.0, bayes.1),
+            bayes: bayes.0.clone(),
+            paths,
+            flow: Flow::new(bayes),
+            network: Network::new(rng),
+            least_ends: Vec::new(),
+            mixture,
+        })
+    }
+
+    /// Notes where the ends are.
+    fn note(&mut self, frame: usize, epsilon: f64, least: &[f64]) {
+        for (path, end) in self.paths.iter_mut().zip(&self.flow.ends) {
+            path.push(epsilon, *end);
+        }
+        if frame % 4 == 3 {
+            self.least_ends.extend(least.iter().map(|end| [epsilon, *end]));
+        }
+    }
+
+    /// What there is to say at ε.
+    fn risks(&self, epsilon: f64, (ends, one_at_left): &(Vec<f64>, bool)) -> Risks {
+        let risk = |intervals: &[[f64; 2]]| self.mixture.risk(intervals, epsilon);
+        Risks {
+            flow: risk(&self.flow.intervals()),
+            bayes: risk(&self.bayes_intervals),
+            least: risk(&intervals(ends, *one_at_left)),
+            bound: self.line.matching(epsilon),
+        }
+    }
+}
+
+/// The run in the plane.
+#[derive(Clone)]
+struct InPlane {
+    blobs: Blobs,
+    bayes: Curve,
+    flow: Curve,
+    least: Curve,
+    /// Whether the flow's equation has broken down.
+    stopped: bool,
+    /// Half the square that is shown, and $r_1-r_0$ on it.
+    half: f64,
+    difference: Rc<Vec<f64>>,
+}
+
+/// Steps down the slope of the risk, for each frame.
+const DESCENTS: usize = 10;
+
+/// Cells of the picture along a side.
+const CELLS_SHOWN: usize = 64;
+
+impl InPlane {
+    fn new(setting: &Setting) -> Result<Self> {
+        let [one, zero] = [0, 1].map(|k| setting.blobs.0[k]);
+        let blobs = Blobs {
+            one: Blob::new(setting.weight, one, [1.0, 0.75], 0.6),
+            zero: Blob::new(1.0 - setting.weight, zero, [2.0, 2.0], 0.0),
+        };
+        let Some(bayes) = Curve::bayes(&blobs) else {
+            let why = "class 0 is the likelier everywhere: there is no boundary to move; raise the weight of class 1";
+            return Err(Error::of("weight", why));
+        };
+        let farthest = bayes.parallel(0.0).iter().flatten().fold(2.5, |far: f64, x| far.max(x.abs()));
+        let half = (farthest + 0.5).ceil();
+        let at = |k: usize| half * ((2 * k + 1) as f64 / CELLS_SHOWN as f64 - 1.0);
+        let difference = |k: usize| {
+            // The first row is the uppermost.
+            let x = [at(k % CELLS_SHOWN), -at(k / CELLS_SHOWN)];
+            blobs.one.density(x) - blobs.zero.density(x)
+        };
+        Ok(Self {
+            difference: Rc::new((0..CELLS_SHOWN * CELLS_SHOWN).map(difference).collect()),
+            half,
+            flow: bayes.clone(),
+            least: bayes.clone(),
+            stopped: false,
+            bayes,
+            blobs,
+        })
+    }
+
+    fn risks(&self, epsilon: f64) -> Risks {
+        let [flow, bayes, least] =
+            [&self.flow, &self.bayes, &self.least].map(|curve| curve.risk_and_bound(&self.blobs, epsilon));
+        // Every matching is a bound.
+        Risks { flow: flow[0], bayes: bayes[0], least: least[0], bound: flow[1].max(least[1]).max(bayes[1]) }
+    }
+}
+
+/// Adversarial risks at some ε, and below them what no classifier can beat.
+struct Risks {
+    flow: f64,
+    bayes: f64,
+    least: f64,
+    bound: f64,
+}
+
+/// Where inputs live, and what runs there.
+#[derive(Clone)]
+enum Case {
+    Line(Box<OnLine>),
+    Plane(Box<InPlane>),
 }
 
 /// A run.
@@ -457,114 +592,32 @@ struct OnLine {
 pub struct BoundaryFlow {
     epsilon: f64,
     certificate: bool,
-    frames: usize,
+    steps: usize,
     done: usize,
-    line: Box<OnLine>,
+    case: Case,
     /// Risks of the flow, of Bayes and of the least, by ε, and of the network at the last ε.
     risks: [Series; 3],
     network_risk: Option<f64>,
+    bound: Series,
+    /// The most by which the flow was above the bound, and the least risk away from it.
+    above: f64,
+    gap: f64,
 }
 
-impl OnLine {
-    fn new(setting: &Setting, rng: &mut Rng) -> Self {
-        let mixture = Mixture::new(&setting.mixture.0, setting.weight);
-        let bayes = mixture.bayes();
-        Self {
-            line: Rc::new(Line::new(&mixture)),
-            steps: setting.steps,
-            bayes_intervals: intervals(&bayes.0, bayes.1),
-            bayes: bayes.0.clone(),
-            paths: vec![Series::new(); bayes.0.len()],
-            flow: Flow::new(bayes),
-            network: Network::new(rng),
-            least_ends: Vec::new(),
-            bound: Series::new(),
-            above: f64::NEG_INFINITY,
-            gap: 0.0,
-            mixture,
-        }
+impl BoundaryFlow {
+    fn frames(&self) -> usize {
+        FRAMES.min(self.steps)
     }
 
-    /// From one frame to the next; gives the three risks there.
-    fn advance(&mut self, frame: usize, most: f64) -> [f64; 3] {
-        // The Runge-Kutta steps that fall to this frame.
-        let due = |frame: usize| frame * self.steps / FRAMES.min(self.steps);
-        let h = most / self.steps as f64;
-        for k in due(frame)..due(frame + 1) {
-            self.flow.step(&self.mixture, k as f64 * h, h);
-        }
-        let epsilon = due(frame + 1) as f64 * h;
-        for (path, end) in self.paths.iter_mut().zip(&self.flow.ends) {
-            path.push(epsilon, *end);
-        }
-        let (ends, one_at_left) = self.line.least(epsilon);
-        let risk = |intervals: &[[f64; 2]]| self.mixture.risk(intervals, epsilon);
-        let risks = [risk(&self.flow.intervals()), risk(&self.bayes_intervals), risk(&intervals(&ends, one_at_left))];
-        if frame % 4 == 3 {
-            self.least_ends.extend(ends.iter().map(|end| [epsilon, *end]));
-        }
-        let bound = self.line.matching(epsilon);
+    fn note(&mut self, epsilon: f64, risks: &Risks) {
+        let Risks { flow, bayes, least, bound } = *risks;
+        self.risks.iter_mut().zip([flow, bayes, least]).for_each(|(series, risk)| series.push(epsilon, risk));
         self.bound.push(epsilon, bound);
-        self.above = self.above.max(risks[0] - bound);
-        self.gap = self.gap.max((risks[2] - bound).abs());
-        risks
-    }
-}
-
-impl Exhibit for BoundaryFlow {
-    const CARD: Card = CARD;
-    type Controls = Setting;
-
-    fn new(setting: &Setting, rng: &mut Rng) -> Result<Self> {
-        let line = Box::new(OnLine::new(setting, rng));
-        if line.bayes.is_empty() {
-            return Err(Error::of("mixture", "one class is the likelier everywhere: there is no boundary to move"));
-        }
-        let mut run = Self {
-            epsilon: setting.epsilon,
-            certificate: setting.certificate,
-            frames: FRAMES.min(setting.steps),
-            done: 0,
-            line,
-            risks: [Series::new(), Series::new(), Series::new()],
-            network_risk: None,
-        };
-        // At ε = 0 all three are the Bayes classifier.
-        let line = &mut run.line;
-        let risk = line.mixture.risk(&line.bayes_intervals, 0.0);
-        run.risks.iter_mut().for_each(|series| series.push(0.0, risk));
-        line.paths.iter_mut().zip(&line.bayes).for_each(|(path, end)| path.push(0.0, *end));
-        let bound = line.line.matching(0.0);
-        line.bound.push(0.0, bound);
-        Ok(run)
+        self.above = self.above.max(flow - bound);
+        self.gap = self.gap.max((least - bound).abs());
     }
 
-    fn length(&self) -> usize {
-        self.frames
-    }
-
-    fn retune(&mut self, setting: &Setting) {
-        self.certificate = setting.certificate;
-    }
-
-    async fn step(&mut self, _: &Compute) -> Progress {
-        let line = &mut self.line;
-        let risks = line.advance(self.done, self.epsilon);
-        let epsilon = line.bound.last().map_or(0.0, |[epsilon, _]| epsilon);
-        self.risks.iter_mut().zip(risks).for_each(|(series, risk)| series.push(epsilon, risk));
-        for k in 0..ITERATIONS {
-            let left = 1.0 - (self.done * ITERATIONS + k) as f64 / (self.frames * ITERATIONS) as f64;
-            line.network.adam.rate = 0.02 * left;
-            line.network.train(&line.mixture, self.epsilon);
-        }
-        self.network_risk = Some(line.mixture.risk(&line.network.intervals(), self.epsilon));
-        self.done += 1;
-        if self.done < self.frames { Progress::Running } else { Progress::Done }
-    }
-
-    fn figures(&self, figures: &mut Figures) {
-        let line = &self.line;
-        let epsilon = self.risks[0].last().map_or(0.0, |[epsilon, _]| epsilon);
+    fn line_figures(line: &OnLine, epsilon: f64, far: f64, figures: &mut Figures) {
         let xs: Vec<f64> = (0..=400).map(|k| -6.0 + 12.0 * f64::from(k) / 400.0).collect();
         let density = |class: usize| xs.iter().map(|x| line.mixture.density(class, *x)).collect::<Vec<f64>>();
         let (one, zero) = (density(ONE), density(ZERO));
@@ -592,21 +645,6 @@ impl Exhibit for BoundaryFlow {
             .label("peaks")
             .drags("mixture");
 
-        let caption = "The adversarial risk at every ε so far, and below it what no classifier can beat. The \
-                       network is trained for the last ε only.";
-        let mut risk = figures.figure("risk", "Risk, and its certificate", caption);
-        let far = self.epsilon.max(0.01);
-        risk.x(Axis::linear("ε").domain(0.0, far)).y(Axis::linear("adversarial risk"));
-        risk.line(self.risks[1].xs(), self.risks[1].ys()).of("bayes");
-        risk.line(self.risks[2].xs(), self.risks[2].ys()).of("least");
-        risk.line(self.risks[0].xs(), self.risks[0].ys()).of("flow");
-        if self.certificate {
-            risk.line(line.bound.xs(), line.bound.ys()).ink(Ink::Accent).dashed().label("transport bound");
-        }
-        if let Some(value) = self.network_risk.filter(|value| *value < 0.6) {
-            risk.dot([self.epsilon], [value]).of("network").radius(5.0);
-        }
-
         let caption = "Each end by ε. Dots: where the direct minimiser has its ends.";
         let mut ends = figures.figure("ends", "Where the boundaries go", caption);
         ends.x(Axis::linear("ε").domain(0.0, far)).y(Axis::linear("input"));
@@ -615,34 +653,177 @@ impl Exhibit for BoundaryFlow {
         for path in &line.paths {
             ends.line(path.xs(), path.ys()).of("flow");
         }
+    }
+
+    fn plane_figures(plane: &InPlane, epsilon: f64, figures: &mut Figures) {
+        let half = plane.half;
+        let caption = "The difference of the densities, and the flow's boundary with what the adversary reaches on \
+                       both sides. Rings: the centres, to be dragged.";
+        let mut picture = figures.figure("plane", "A boundary in motion", caption);
+        picture.x(Axis::linear("x").domain(-half, half)).y(Axis::linear("y").domain(-half, half)).equal();
+        let grid = Grid { values: &plane.difference, columns: CELLS_SHOWN, x: [-half, half], y: [-half, half] };
+        let most = plane.difference.iter().fold(1e-9, |most: f64, r| most.max(r.abs()));
+        picture.raster(grid, Colors::diverging("r₁ − r₀").domain(-most, most));
+        let apart = |curve: Vec<[f64; 2]>| -> (Vec<f64>, Vec<f64>) { curve.into_iter().map(|[x, y]| (x, y)).unzip() };
+        let (x, y) = apart(plane.bayes.parallel(0.0));
+        picture.line(x, y).of("bayes").dashed();
+        for side in [-epsilon, epsilon] {
+            let (x, y) = apart(plane.flow.parallel(side));
+            picture.line(x, y).of("flow").faint().label("± ε");
+        }
+        let (x, y) = apart(plane.flow.parallel(0.0));
+        picture.line(x, y).of("flow");
+        let (x, y): (Vec<f64>, Vec<f64>) = apart(plane.least.parallel(0.0));
+        picture.dot(x.iter().step_by(4), y.iter().step_by(4)).of("least").radius(2.5);
+        let centres = [plane.blobs.one, plane.blobs.zero].map(|blob| blob.centre());
+        picture
+            .dot(centres.map(|p| p[0]), centres.map(|p| p[1]))
+            .ink(Ink::Accent)
+            .symbol(Symbol::Ring)
+            .radius(8.0)
+            .label("centres")
+            .drags("blobs");
+
+        let caption = "How far the boundary is from the middle of the Bayes ellipse, in each direction.";
+        let mut radii = figures.figure("radii", "Where the boundary goes", caption);
+        let degrees = |k: usize| 360.0 * k as f64 / ANGLES as f64;
+        let angles: Vec<f64> = (0..=ANGLES).map(degrees).collect();
+        let closed = |curve: &Curve| -> Vec<f64> { (0..=ANGLES).map(|k| curve.radii[k % ANGLES]).collect() };
+        let top = 1.1 * plane.bayes.radii.iter().fold(0.0, |top: f64, r| top.max(*r));
+        radii.x(Axis::linear("direction").unit("°").domain(0.0, 360.0)).y(Axis::linear("radius").domain(0.0, top));
+        radii.line(&angles, closed(&plane.bayes)).of("bayes").dashed();
+        radii.dot(angles.iter().step_by(4), closed(&plane.least).iter().step_by(4)).of("least").radius(2.5);
+        radii.line(&angles, closed(&plane.flow)).of("flow");
+    }
+}
+
+impl Exhibit for BoundaryFlow {
+    const CARD: Card = CARD;
+    type Controls = Setting;
+
+    fn new(setting: &Setting, rng: &mut Rng) -> Result<Self> {
+        let mut run = Self {
+            epsilon: setting.epsilon,
+            certificate: setting.certificate,
+            steps: setting.steps,
+            done: 0,
+            case: match setting.dimension {
+                Dimension::Line => Case::Line(Box::new(OnLine::new(setting, rng)?)),
+                Dimension::Plane => Case::Plane(Box::new(InPlane::new(setting)?)),
+            },
+            risks: [Series::new(), Series::new(), Series::new()],
+            network_risk: None,
+            bound: Series::new(),
+            above: f64::NEG_INFINITY,
+            gap: 0.0,
+        };
+        // At ε = 0 all three are the Bayes classifier.
+        let risks = match &run.case {
+            Case::Line(line) => line.risks(0.0, &(line.bayes.clone(), line.flow.one_at_left)),
+            Case::Plane(plane) => plane.risks(0.0),
+        };
+        run.note(0.0, &risks);
+        Ok(run)
+    }
+
+    fn length(&self) -> usize {
+        self.frames()
+    }
+
+    fn retune(&mut self, setting: &Setting) {
+        self.certificate = setting.certificate;
+    }
+
+    async fn step(&mut self, _: &Compute) -> Progress {
+        let frames = self.frames();
+        // The steps of the flow that fall to this frame.
+        let due = |frame: usize| frame * self.steps / frames;
+        let (h, mine) = (self.epsilon / self.steps as f64, due(self.done)..due(self.done + 1));
+        let epsilon = due(self.done + 1) as f64 * h;
+        let risks = match &mut self.case {
+            Case::Line(line) => {
+                for k in mine {
+                    line.flow.step(&line.mixture, k as f64 * h, h);
+                }
+                let least = line.line.least(epsilon);
+                line.note(self.done, epsilon, &least.0);
+                for k in 0..ITERATIONS {
+                    let left = 1.0 - (self.done * ITERATIONS + k) as f64 / (frames * ITERATIONS) as f64;
+                    line.network.adam.rate = 0.02 * left;
+                    line.network.train(&line.mixture, self.epsilon);
+                }
+                self.network_risk = Some(line.mixture.risk(&line.network.intervals(), self.epsilon));
+                line.risks(epsilon, &least)
+            }
+            Case::Plane(plane) => {
+                for k in mine {
+                    plane.stopped |= !plane.stopped && !plane.flow.flow(&plane.blobs, (k + 1) as f64 * h);
+                }
+                for _ in 0..DESCENTS {
+                    plane.least.descend(&plane.blobs, epsilon);
+                }
+                plane.risks(epsilon)
+            }
+        };
+        self.note(epsilon, &risks);
+        self.done += 1;
+        if self.done < frames { Progress::Running } else { Progress::Done }
+    }
+
+    fn figures(&self, figures: &mut Figures) {
+        let epsilon = self.risks[0].last().map_or(0.0, |[epsilon, _]| epsilon);
+        let far = self.epsilon.max(0.01);
+        match &self.case {
+            Case::Line(line) => Self::line_figures(line, epsilon, far, figures),
+            Case::Plane(plane) => Self::plane_figures(plane, epsilon, figures),
+        }
+
+        let caption = match self.case {
+            Case::Line(_) => {
+                "The adversarial risk at every ε so far, and below it what no classifier can beat. The network is \
+                 trained for the last ε only."
+            }
+            Case::Plane(_) => "The adversarial risk at every ε so far, and below it what no classifier can beat.",
+        };
+        let mut risk = figures.figure("risk", "Risk, and its certificate", caption);
+        risk.x(Axis::linear("ε").domain(0.0, far)).y(Axis::linear("adversarial risk"));
+        risk.line(self.risks[1].xs(), self.risks[1].ys()).of("bayes");
+        risk.line(self.risks[2].xs(), self.risks[2].ys()).of("least");
+        risk.line(self.risks[0].xs(), self.risks[0].ys()).of("flow");
+        if self.certificate {
+            risk.line(self.bound.xs(), self.bound.ys()).ink(Ink::Accent).dashed().label("transport bound");
+        }
+        if let Some(value) = self.network_risk.filter(|value| *value < 0.6) {
+            risk.dot([self.epsilon], [value]).of("network").radius(5.0);
+        }
 
         let caption = "How far each risk lies above the transport bound.";
         let mut above = figures.figure("above", "Above the bound", caption);
         above.x(Axis::linear("ε").domain(0.0, far)).y(Axis::symlog("risk − bound"));
         for (k, id) in [(1, "bayes"), (2, "least"), (0, "flow")] {
-            let over = self.risks[k].ys().zip(line.bound.ys()).map(|(risk, bound)| risk - bound);
+            let over = self.risks[k].ys().zip(self.bound.ys()).map(|(risk, bound)| risk - bound);
             above.line(self.risks[k].xs(), over.collect::<Vec<f64>>()).of(id);
         }
         above.rule_y([1e-3]).dashed().label("tolerance");
     }
 
     fn claim(&self) -> Claim {
-        let open = self.done < self.frames;
+        let open = self.done < self.frames();
         let last = |k: usize| self.risks[k].last().map(|[_, risk]| risk);
         let below_bayes = last(1).zip(last(0)).map(|(bayes, flow)| bayes - flow);
         let seen = self.done > 0;
         Claim::new(vec![
             Clause::at_most(
                 "Up to ε the flow's risk is at most {value} above the transport bound, at most {high}.",
-                seen.then_some(self.line.above),
+                seen.then_some(self.above),
                 1e-3,
             )
             .holds_only_after(open),
             Clause::at_least("It is {value} below that of the frozen Bayes classifier.", below_bayes, 0.0)
                 .pending_while(open),
             Clause::at_most(
-                "The bound is sharp: the least risk over all sets is within {value} of it.",
-                seen.then_some(self.line.gap),
+                "The bound is sharp: the least risk found by direct minimisation is within {value} of it.",
+                seen.then_some(self.gap),
                 1e-3,
             )
             .holds_only_after(open),
@@ -675,7 +856,20 @@ impl Exhibit for BoundaryFlow {
                 "far",
                 "Up to 0.8",
                 "Beyond the break even the frozen Bayes classifier does better than the flow.",
-                Setting { epsilon: 0.8, ..default },
+                Setting { epsilon: 0.8, ..default.clone() },
+            ),
+            Scenario::holds(
+                "plane",
+                "In the plane",
+                "A closed boundary moves by a flow with curvature in it, and matching along its normals certifies it.",
+                Setting { dimension: Dimension::Plane, ..default.clone() },
+            ),
+            Scenario::fails(
+                "plane-far",
+                "In the plane, to 1",
+                "More is lost near the boundary than its own normals have to match: along them there is no certificate \
+                 any more, and the flow is one candidate among others.",
+                Setting { dimension: Dimension::Plane, epsilon: 1.0, ..default },
             ),
         ]
     }

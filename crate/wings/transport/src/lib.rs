@@ -1,5 +1,6 @@
 //! Optimal transport: moving one measure onto another.
 
+mod boundary;
 mod energy_distance;
 mod newton;
 mod potential;
@@ -17,6 +18,7 @@ orrery_core::wing! {
     adversarial_boundary_flow::BoundaryFlow,
     dirrac_recourse::Dirrac,
     magic_unitary_sinkhorn::MagicSinkhorn,
+    amortized_sliced_directions::AmortizedSlicedDirections,
 }
 
 orrery_browser::export!(crate::WING);
