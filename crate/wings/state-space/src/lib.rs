@@ -4,6 +4,7 @@ orrery_core::wing! {
     "state-space", "State-space models";
     hippo_warped_legendre::HippoWarpedLegendre,
     memory_bench::MemoryBench,
+    perturb_then_diagonalize::PerturbThenDiagonalize,
 }
 
 orrery_browser::export!(crate::WING);
