@@ -5,6 +5,7 @@ import { shortest } from '../runtime/link';
 import type { CurveSpec } from '../runtime/specs';
 import { Control } from './control';
 import { readTable } from './csv';
+import { readSound } from './sound';
 import { upload } from './upload';
 
 /** Curves to begin with, over t from 0 to 1, from −1 to 1. */
@@ -169,6 +170,12 @@ export class CurveControl extends Control<CurveSpec, number[]> {
     this.complaint = accept(this.spec, whole).notice ?? '';
   }
 
+  private async hear(file: File) {
+    const read = await readSound(file, this.spec.samples, this.spec.range);
+    if ('complaint' in read) this.complaint = read.complaint;
+    else this.set(read.values.map((value) => this.round(value)));
+  }
+
   private shape(event: Event) {
     event.stopPropagation();
     const menu = event.target as HTMLSelectElement;
@@ -212,6 +219,7 @@ export class CurveControl extends Control<CurveSpec, number[]> {
           ${SHAPES.map(([name]) => html`<option value=${name}>${name}</option>`)}
         </select>
         ${upload('CSV…', '.csv,.tsv,.txt,text/csv', (file) => void this.read(file))}
+        ${upload('Sound…', '.wav,audio/*', (file) => void this.hear(file))}
       </div>`;
   }
 }
