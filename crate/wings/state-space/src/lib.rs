@@ -3,6 +3,7 @@
 orrery_core::wing! {
     "state-space", "State-space models";
     hippo_warped_legendre::HippoWarpedLegendre,
+    stable_ssm::StableSsm,
 }
 
 orrery_browser::export!(crate::WING);
