@@ -3,6 +3,7 @@
 orrery_core::wing! {
     "state-space", "State-space models";
     hippo_warped_legendre::HippoWarpedLegendre,
+    ssm_learning_dynamics::SsmLearningDynamics,
 }
 
 orrery_browser::export!(crate::WING);
