@@ -4,6 +4,7 @@ orrery_core::wing! {
     "state-space", "State-space models";
     hippo_warped_legendre::HippoWarpedLegendre,
     ssm_learning_dynamics::SsmLearningDynamics,
+    mamba_token_flow::MambaTokenFlow,
 }
 
 orrery_browser::export!(crate::WING);
