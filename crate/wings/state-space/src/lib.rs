@@ -5,6 +5,7 @@ orrery_core::wing! {
     hippo_warped_legendre::HippoWarpedLegendre,
     ssm_learning_dynamics::SsmLearningDynamics,
     mamba_token_flow::MambaTokenFlow,
+    adaptive_filter_attention::AdaptiveFilterAttention,
 }
 
 orrery_browser::export!(crate::WING);
