@@ -844,7 +844,9 @@ impl MemoryBench {
 
     fn draw_kernel(&self, figures: &mut Figures) {
         let caption = match self.fixed.setting.task {
-            Task::Delay => "What comes out after one unit input: at best a spike at the delay.",
+            Task::Delay => {
+                "What comes out after one unit input. A white signal would make it a spike at the delay; a slow one leaves the rest free."
+            }
             Task::Forecast => "What comes out after one unit input: the weights of the past in the forecast.",
             _ => "How the answer for the first sign weighs an input by its age.",
         };
@@ -890,11 +892,13 @@ impl MemoryBench {
         let angles = || (0..=120).map(|i| TAU * f64::from(i) / 120.0);
         figure.line(angles().map(cos), angles().map(sin)).ink(Ink::Muted).label("unit circle");
         for lane in &self.lanes {
-            let (poles, mapped) = lane.model.eigenvalues();
+            let mapped = lane.model.eigenvalues().1;
+            figure.dot(mapped.iter().map(|z| z.re), mapped.iter().map(|z| z.im)).of(lane.family.name());
+        }
+        for lane in &self.lanes {
+            let poles = lane.model.eigenvalues().0;
             let crosses = figure.dot(poles.iter().map(|z| z.re), poles.iter().map(|z| z.im));
             crosses.of(lane.family.name()).symbol(Symbol::Cross).radius(2.5).faint();
-            let dots = figure.dot(mapped.iter().map(|z| z.re), mapped.iter().map(|z| z.im));
-            dots.of(lane.family.name()).radius(3.0);
         }
     }
 

@@ -94,12 +94,12 @@ pub enum Tone {
 /// What the visitor moves.
 #[derive(Clone, Debug, Controls)]
 pub struct Setting {
-    /// The size of LegS.
-    #[control(label = "state size N", range = 4..=128, log, default = 32)]
-    pub state_size: usize,
     /// The size of E, relative to that of A.
     #[control(label = "perturbation ε", range = 1e-14..=1e-1, log, default = 1e-3)]
     pub epsilon: f64,
+    /// The size of LegS.
+    #[control(label = "state size N", range = 4..=128, log, default = 32)]
+    pub state_size: usize,
     /// How E is chosen.
     #[control(label = "E is", default = Perturbation::Random)]
     pub perturbation: Perturbation,

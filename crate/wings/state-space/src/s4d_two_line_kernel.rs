@@ -7,7 +7,7 @@
 //! **What you see.** The first figure lays the diagonal kernel over that of LegS for one basis function. The third repeats it for
 //! $N=8,\dots,256$. With $B$ in place of $B/2$ nothing converges. The other initialisations know nothing of LegS: Inv and Lin, which
 //! imitate its spectrum, random frequencies, and real decay rates have the best read-out that least squares finds, so their distance says
-//! what they *could* express. Lin cannot: all its frequencies repeat after two timescales.
+//! what they *could* express. Lin cannot: all its frequencies repeat after two timescales. Random ones miss the slow part.
 //!
 //! **Try** point samples, that is, no averaging over a step: the distance no longer shrinks. The convergence is weak; what
 //! differs are ever faster oscillations, which a step of length $\Delta$ averages away and a smooth input does not excite.
