@@ -542,12 +542,6 @@ impl Exhibit for SpectralSsmStu {
                 "Twelve filters of each sign, whatever the radius; the trained recurrence lags behind.",
                 default(),
             ),
-            Scenario::holds(
-                "ten-thousand",
-                "A memory of 10,000",
-                "The slowest mode outlives the whole run, and the same twelve filters do.",
-                Settings { radius: Radius::R9999, ..default() },
-            ),
             Scenario::fails(
                 "no-shift",
                 "Without the last but one",
