@@ -1,8 +1,8 @@
 //! Predict $y_t$ of a linear system with unknown, asymmetric $A$ from its inputs and its past. Real modes are easy: a few fixed filters
 //! span them all. Modes $re^{i\theta}$ that rotate, and hardly decay, are not. The idea is to make them small first. With the monic
 //! Chebyshev polynomial $p_n(x)=2^{1-n}T_n(x)=\sum_i c_ix^{n-i}$,
-//! $$\sum_{i=0}^nc_iy_{t-i}\quad\text{has the modes}\quad p_n(\lambda)\lambda^t,\qquad|p_n|\approx2^{1-n}\ \text{near}\ [-1,1].$$
-//! What is left is predicted from the inputs, through the top eigenvectors of
+//! $$\sum_{i=0}^nc_iy_{t-i}\quad\text{has the modes}\quad p_n(\lambda)\lambda^t,$$
+//! and near $[-1,1]$ the polynomial is about $2^{1-n}$ small. What is left is predicted from the inputs, through the top eigenvectors of
 //! $$Z=\int_{|\arg\alpha|\le\beta}|p_n(\alpha)|^2\,\mu(\alpha)\mu(\alpha)^*\,d\alpha,\qquad\mu(\alpha)=(1,\alpha,\alpha^2,\dots),$$
 //! and their alternating twins. Neither $A$ nor its size is learned.
 //!
