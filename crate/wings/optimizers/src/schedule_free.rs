@@ -17,7 +17,7 @@
 //!
 //! **Where it stops.** "As good as the tuned schedule" is not exactly what we measure. With one row a step the best
 //! schedule-free run is worse than each separately tuned schedule by a factor of one to three in the gap, rather than the
-//! catalogued 1.15, and with $\beta=0.9$, which is the practice in deep learning, by up to five: with such noise $y$ follows
+//! catalogued 1.15, and with $\beta=0.9$, which is the practice in deep learning, by three to six: with such noise $y$ follows
 //! too slowly. The rate still has to be found: at thirty times $D/(G\sqrt T)$ the bound is broken. And it was chosen
 //! for $T$: stopped early, the run at $\gamma=1$ need not meet $DG/\sqrt t$.
 //!
