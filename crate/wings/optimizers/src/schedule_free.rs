@@ -113,7 +113,7 @@ pub struct Setting {
     pub rate: f64,
     /// What takes the steps, for all.
     #[control(label = "base optimiser", default = Base::Sgd)]
-    pub base: Base,
+    pub optimiser: Base,
     /// Steps over which every rate rises from zero.
     #[control(label = "warm-up", unit = "steps", range = 0..=500, default = 0)]
     pub warm_up: usize,
@@ -208,7 +208,7 @@ impl Fixed {
         let root = (horizon as f64).sqrt();
         let [d, g] = scale;
         let n = begin.len() as f64;
-        let unit = match (setting.problem, setting.base) {
+        let unit = match (setting.problem, setting.optimiser) {
             (Problem::Network, Base::Sgd) => 6.0 / root,
             (Problem::Network, Base::AdamW) => 0.06 / root,
             (_, Base::Sgd) => d / (g * root),
@@ -254,7 +254,7 @@ impl Fixed {
 
     fn free(&self, beta: f64, factor: f64) -> Rule {
         let rate = factor * self.unit;
-        Rule::Free(match self.setting.base {
+        Rule::Free(match self.setting.optimiser {
             Base::Sgd => ScheduleFree::sgd(rate, beta),
             Base::AdamW => ScheduleFree::adamw(rate, [beta, 0.999], 0.0),
         })
@@ -262,7 +262,7 @@ impl Fixed {
 
     fn scheduled(&self) -> Rule {
         let n = self.begin.len();
-        match self.setting.base {
+        match self.setting.optimiser {
             Base::Sgd => Rule::Sgd(Sgd::new(n, 0.0, 0.0)),
             Base::AdamW => Rule::AdamW(AdamW::new(n, 0.0, [0.9, 0.999], 0.0)),
         }
