@@ -1,7 +1,8 @@
 //! Adam divides by the root of the mean square of the gradient. AdaBelief divides by that of its *surprise*: how far the
 //! gradient lies from its own running mean,
 //!
-//! $$s_t=\beta_2s_{t-1}+(1-\beta_2)(g_t-m_t)^2+\epsilon,\qquad\theta_{t+1}=\theta_t-\alpha\,\hat m_t/(\sqrt{\hat s_t}+\epsilon).$$
+//! $$s_t=\beta_2s_{t-1}+(1-\beta_2)(g_t-m_t)^2+\epsilon,$$
+//! $$\theta_{t+1}=\theta_t-\alpha\,\hat m_t/(\sqrt{\hat s_t}+\epsilon).$$
 //!
 //! Everything else is Adam. Where the gradient does what was foreseen, $s$ is small and the step is long.
 //!
@@ -483,7 +484,7 @@ impl Exhibit for AdaBeliefRace {
         if fixed.places.len() == PLANES.len() {
             let caption = "Steps to a hundredth of the first value, on all five functions. Missing: not within 20 000.";
             let mut all = figures.figure("all", "On all functions", caption);
-            let names = ["bowl", "pyramid", "tilted pyramid", "Beale", "Rosenbrock"];
+            let names = ["bowl", "|x|+|y|", "tilted", "Beale", "Rosen."];
             all.x(Axis::categories("function", names)).y(Axis::log("steps").domain(20.0, 20_000.0));
             for (contender, id) in IDS.iter().enumerate() {
                 let found = fixed.places.iter().enumerate().filter_map(|(track, place)| {

@@ -497,7 +497,8 @@ impl Exhibit for DAdaptationRun {
             format!("The gap of what each would give back. The rival was told {} D.", fixed.setting.guess)
         };
         let mut gap = self.gaps.figure(figures, "gap", "The gap", caption, ["step k", what]);
-        gap.x(steps());
+        // The first record is made after the first share of the steps.
+        gap.x(Axis::log("step k").domain(self.share() as f64, fixed.steps as f64));
 
         let caption = "Everyone who is told a distance pays for being wrong; who finds it out himself is a level line.";
         let mut curve = figures.figure("guess", "What a wrong guess costs", caption);

@@ -13,7 +13,7 @@
 //! does: diffGrad's map is nearly Adam's, moved to the right by a factor of two. A constant friction of one half
 //! (*Adam at α/2*, drawn as well) reproduces the win on both curves.
 //!
-//! **Where it stops.** Over the whole map Adam finds the best valley slightly more often than diffGrad on all three
+//! **Where it stops.** Over the whole map Adam finds the best valley somewhat more often than diffGrad on all three
 //! curves, so what the paper shows on them is one learning rate. F3 is a trap of kinks, which both overshoot at
 //! almost every setting; at the default both end at the kink in the middle. The signed variant lets the friction fall below one
 //! half when the gradient grows; it behaves alike here.
@@ -28,7 +28,7 @@
 use crate::problems::Classifier;
 use orrery_core::prelude::*;
 use orrery_kernels::expression::Expression;
-use orrery_kernels::math::{cos, log_spaced, sin};
+use orrery_kernels::math::{cos, log_spaced, pow, sin};
 use orrery_kernels::optim::{Adam, AmsGrad, DiffGrad, Optimizer, RmsProp, Sgd};
 use std::rc::Rc;
 
@@ -225,7 +225,7 @@ fn end(hill: &Hill, rule: &mut Rule, start: f64) -> Option<f64> {
 
 /// The grid of the map: rates across, β₁ up.
 const ACROSS: usize = 24;
-const UP: usize = 16;
+const UP: usize = 10;
 const RATES: [f64; 2] = [0.003, 0.5];
 
 #[derive(Clone)]
@@ -272,9 +272,12 @@ impl DiffGradHills {
         if row >= UP {
             return;
         }
-        let beta = [0.99 * row as f64 / (UP - 1) as f64, self.setting.beta2];
+        // The middles of the cells.
+        let beta = [(row as f64 + 0.5) / UP as f64, self.setting.beta2];
+        let half = pow(RATES[1] / RATES[0], 0.5 / ACROSS as f64);
+        let rates = log_spaced(RATES[0] * half, RATES[1] / half, ACROSS);
         for (contender, map) in self.maps.iter_mut().enumerate() {
-            map.extend(log_spaced(RATES[0], RATES[1], ACROSS).into_iter().map(|rate| {
+            map.extend(rates.iter().map(|&rate| {
                 let mut rule = Rule::new(contender, 1, rate, beta, self.setting.friction);
                 end(hill, &mut rule, self.setting.start).map_or(10.0, |x| (x - best).abs()).max(1e-4)
             }));

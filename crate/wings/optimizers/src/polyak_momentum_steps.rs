@@ -545,7 +545,7 @@ impl Exhibit for PolyakMomentum {
         let setting = &self.fixed.setting;
         let (target, most, _) = self.fixed.race();
         let caption = format!(
-            "Iterations until the gap is {target} of the first, each dot a run; on the dashed line, not within {most}. A \
+            "Iterations until the gap is {target:e} of the first, each dot a run; on the dashed line, not within {most}. A \
              flat curve is indifferent to β."
         );
         let mut sweep = figures.figure("sweep", "Iterations against momentum", caption);

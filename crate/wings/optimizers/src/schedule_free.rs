@@ -17,7 +17,7 @@
 //!
 //! **Where it stops.** "As good as the tuned schedule" is not exactly what we measure. With one row a step the best
 //! schedule-free run is worse than each separately tuned schedule by a factor of one to three in the gap, rather than the
-//! catalogued 1.15, and with $\beta=0.9$, which is the practice in deep learning, by up to five: with such noise $y$ follows
+//! catalogued 1.15, and with $\beta=0.9$, which is the practice in deep learning, by three to six: with such noise $y$ follows
 //! too slowly. The rate still has to be found: at thirty times $D/(G\sqrt T)$ the bound is broken. And it was chosen
 //! for $T$: stopped early, the run at $\gamma=1$ need not meet $DG/\sqrt t$.
 //!
@@ -113,7 +113,7 @@ pub struct Setting {
     pub rate: f64,
     /// What takes the steps, for all.
     #[control(label = "base optimiser", default = Base::Sgd)]
-    pub base: Base,
+    pub optimiser: Base,
     /// Steps over which every rate rises from zero.
     #[control(label = "warm-up", unit = "steps", range = 0..=500, default = 0)]
     pub warm_up: usize,
@@ -208,7 +208,7 @@ impl Fixed {
         let root = (horizon as f64).sqrt();
         let [d, g] = scale;
         let n = begin.len() as f64;
-        let unit = match (setting.problem, setting.base) {
+        let unit = match (setting.problem, setting.optimiser) {
             (Problem::Network, Base::Sgd) => 6.0 / root,
             (Problem::Network, Base::AdamW) => 0.06 / root,
             (_, Base::Sgd) => d / (g * root),
@@ -254,7 +254,7 @@ impl Fixed {
 
     fn free(&self, beta: f64, factor: f64) -> Rule {
         let rate = factor * self.unit;
-        Rule::Free(match self.setting.base {
+        Rule::Free(match self.setting.optimiser {
             Base::Sgd => ScheduleFree::sgd(rate, beta),
             Base::AdamW => ScheduleFree::adamw(rate, [beta, 0.999], 0.0),
         })
@@ -262,7 +262,7 @@ impl Fixed {
 
     fn scheduled(&self) -> Rule {
         let n = self.begin.len();
-        match self.setting.base {
+        match self.setting.optimiser {
             Base::Sgd => Rule::Sgd(Sgd::new(n, 0.0, 0.0)),
             Base::AdamW => Rule::AdamW(AdamW::new(n, 0.0, [0.9, 0.999], 0.0)),
         }
