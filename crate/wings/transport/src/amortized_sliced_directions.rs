@@ -139,8 +139,10 @@ impl Kind {
     /// slope is slight, and is found only over many pairs; attention without a list may have them of few points.
     fn batch(self, points: usize) -> [usize; 3] {
         match self {
-            Self::Efficient | Self::Full => [16, points.min(64), 2],
-            Self::LowRank | Self::Linear | Self::Generalised => [4, points, 8],
+            Self::Efficient => [16, points.min(64), 2],
+            Self::Full => [16, points.min(32), 2],
+            Self::LowRank => [(1024 / points).clamp(1, 4), points, 8],
+            Self::Linear | Self::Generalised => [4, points, 8],
         }
     }
 }

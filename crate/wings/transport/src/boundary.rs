@@ -267,7 +267,7 @@ impl Curve {
         let mut masses = [vec![0.0; 2 * tube], vec![0.0; 2 * tube]];
         for (k, place) in places.iter().enumerate() {
             let [inner, outer] = Self::reach(&places, k);
-            let outer = outer.min(RIM);
+            let (inner, outer) = (inner.min(RIM), outer.min(RIM));
             // Of class 0 and class 1 between two distances.
             let between = |low: f64, high: f64| {
                 let (low, high) = (low.max(-inner), high.min(outer));
