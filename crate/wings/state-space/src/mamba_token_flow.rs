@@ -670,6 +670,12 @@ impl Exhibit for MambaTokenFlow {
         } else {
             "With μ = 0 nothing moves: a share of {value} of the tokens goes anywhere (bound {low})."
         };
+        let power = if open || self.exponent().is_some() {
+            "Where they die the first token falls like a power of time; the exponent farthest from -1/2 is {value} (bounds \
+             {low} and {high})."
+        } else {
+            "No draw with μ < 0 runs to its end: there is no power of time to be measured."
+        };
         Claim::new(vec![
             Clause::at_least(text, own, 1.0).holds_only_after(open),
             Clause::at_least(
@@ -679,9 +685,8 @@ impl Exhibit for MambaTokenFlow {
             )
             .holds_only_after(open),
             Clause::within(
-                "Where they die the first token falls like a power of time; the exponent farthest from -1/2 is {value} \
-                 (bounds {low} and {high}).",
-                // No draw that runs to its end: there is no such power.
+                power,
+                // Without such a draw there is no number, and NaN, which no bound admits.
                 self.exponent().or((!open).then_some(f64::NAN)),
                 -0.55,
                 -0.45,

@@ -578,21 +578,29 @@ impl Exhibit for SsmLearningDynamics {
     fn claim(&self) -> Claim {
         let open = self.done < self.total;
         let begun = (self.done > 0).then_some(());
-        let whole = Clause::at_most(
+        // Without a number there is a reason, and NaN, which no bound admits.
+        let told = |text: &'static str, lack: &'static str, value: Option<f64>| {
+            if value.is_some_and(f64::is_nan) { lack } else { text }
+        };
+        let (deviation, gap) = (begun.map(|()| self.deviation), begun.map(|()| self.gap));
+        let whole = told(
             "Over the whole run w(t) leaves the closed form by at most {value} of itself (bound {high}).",
-            begun.map(|()| self.deviation),
-            0.02,
+            "The steps are too large: descent blew up, and leaves every formula.",
+            deviation,
         );
-        let network = Clause::at_most(
+        let network = told(
             "A two-layer linear network with the same two numbers walks the same path: they differ by {value} (bound {high}).",
-            begun.map(|()| self.gap),
-            1e-9,
+            "The linear network's path cannot be compared: descent blew up.",
+            gap,
         );
-        let half = Clause::at_most(
+        let half = told(
             "Half is learnt with 1, 4, 16 and 64 latents when the logarithmic law says, up to a share of {value} (bound {high}).",
+            "With some number of latents half is never learnt.",
             self.half_time_error(),
-            0.02,
         );
+        let whole = Clause::at_most(whole, deviation, 0.02);
+        let network = Clause::at_most(network, gap, 1e-9);
+        let half = Clause::at_most(half, self.half_time_error(), 0.02);
         let mut clauses = vec![whole.holds_only_after(open), network.holds_only_after(open)];
         // Some starts lie beyond half for any number of latents.
         if self.logistic.half_time(1).is_some() {
