@@ -18,7 +18,7 @@
 //! of three numbers give only part of it.
 //!
 //! **Made definite.** The states start at random, $B$ has unit entries, and the exponential of each straight piece is summed until
-//! its terms are a millionth of the state. Each size in the third figure is a recurrence of its own.
+//! a term is a thousandth of the state. Each size in the third figure is a recurrence of its own.
 
 use orrery_core::prelude::*;
 use orrery_kernels::linalg::{Complex, View, matmul, matmul_add, ridge};
@@ -105,9 +105,9 @@ pub struct Settings {
     #[control(label = "recurrence", default = Kind::Dense, live)]
     pub recurrence: Kind,
     /// Straight pieces of each random path.
-    #[control(label = "path length", range = 8..=256, log, default = 64, unit = "segments")]
+    #[control(label = "path length", range = 8..=256, log, default = 32, unit = "segments")]
     pub path_length: usize,
-    /// Random paths that the read-out is fitted on. It is tested on 500 others.
+    /// Random paths that the read-out is fitted on. It is tested on 250 others.
     #[control(label = "training paths", range = 100..=4000, log, default = 1000)]
     pub training_paths: usize,
     /// Your path, corner by corner, in its first two coordinates.
@@ -175,10 +175,10 @@ const CHANNELS: usize = 3;
 /// One straight piece of a path.
 pub type Segment = [f64; CHANNELS];
 /// Paths of the test, and paths that go through the recurrences together.
-const TEST_PATHS: usize = 500;
+const TEST_PATHS: usize = 250;
 const BLOCK: usize = 50;
 /// The exponential's series ends with the first term this much smaller than the state.
-const PRECISION: f64 = 1e-6;
+const PRECISION: f64 = 1e-3;
 /// Penalty of the read-out, per path, on features of unit variance.
 const PENALTY: f64 = 1e-7;
 /// Numbers that the second of two layers sees of the first.
@@ -567,7 +567,7 @@ impl SelectiveSsmSignature {
     /// Segments that a step takes a block over: about as much work at every size.
     fn stride(&self) -> usize {
         let n = self.settings.hidden_size.number();
-        (4 * 128 * 128 / (n * n)).clamp(1, 8)
+        (3 * 128 * 128 / (n * n)).clamp(1, 8)
     }
 
     fn blocks(&self) -> usize {
@@ -849,28 +849,28 @@ impl Exhibit for SelectiveSsmSignature {
                 default(),
             ),
             Scenario::holds(
-                "smaller",
-                "Half the state",
-                "64 numbers are enough for the 39 integrals up to level three.",
-                Settings { hidden_size: Size::N64, ..default() },
+                "sixteen-pieces",
+                "Paths of sixteen pieces",
+                "Coarser paths have a signature as well, and are read as well.",
+                Settings { path_length: 16, ..default() },
             ),
             Scenario::fails(
                 "area",
                 "Lévy area",
                 "One level down the diagonal recurrence reads as well as the dense one: multiplying by the input once is enough.",
-                Settings { target: Target::Area, hidden_size: Size::N64, ..default() },
+                Settings { target: Target::Area, hidden_size: Size::N64, path_length: 16, ..default() },
             ),
             Scenario::fails(
                 "increment",
                 "Increment",
                 "Where the path ends is linear in the path: every recurrence knows it.",
-                Settings { target: Target::Increment, hidden_size: Size::N64, ..default() },
+                Settings { target: Target::Increment, hidden_size: Size::N64, path_length: 16, ..default() },
             ),
             Scenario::fails(
                 "large-matrices",
                 "Large matrices",
                 "At s = 1 long words have weights as large as short ones: the projection is swamped by what nobody asked for.",
-                Settings { scale: 1.0, hidden_size: Size::N64, ..default() },
+                Settings { scale: 1.0, hidden_size: Size::N64, path_length: 16, ..default() },
             ),
             Scenario::fails(
                 "sixteen",
@@ -906,7 +906,7 @@ impl SelectiveSsmSignature {
         runs.sort_by_key(|run| run.kind == self.settings.recurrence);
         for run in runs {
             let read = run.predictions.iter().map(|read| read.clamp(-most, most));
-            let dots = figure.dot(truth.iter().step_by(2), read.step_by(2).collect::<Vec<f64>>());
+            let dots = figure.dot(&truth, read.collect::<Vec<f64>>());
             dots.of(contender(run.kind)).radius(2.0);
             if run.kind != self.settings.recurrence {
                 dots.faint();
@@ -1062,13 +1062,14 @@ mod tests {
             let whole: Vec<Segment> = path.iter().copied().chain(back).collect();
             prop_assert!(iterated_integrals(&whole, &short_words()).iter().all(|s| s.abs() < 1e-11));
             let rng = &mut Rng::seed_from_u64(seed);
-            for kind in [Kind::Dense, Kind::Diagonal] {
-                let model = Model::random(kind, 16, 0.3, rng);
-                let mut h = model.start.clone();
-                whole.iter().for_each(|piece| model.advance(&mut h, &[*piece], 0.1));
-                let apart = h.iter().zip(&model.start).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-                prop_assert!(apart < 1e-3, "{kind:?} {apart}");
+            let (dense, diagonal, start) =
+                (Dense::random(16, 0.3, rng), Diagonal::random(16, CHANNELS, 0.3, rng), normals(16, rng));
+            let (mut x, mut y) = (start.clone(), start.clone());
+            for piece in &whole {
+                dense.advance(&mut x, &[*piece], 1e-14);
+                diagonal.advance(&mut y, piece);
             }
+            prop_assert!(apart(&x, &start) < 1e-9 && apart(&y, &start) < 1e-9, "{x:?} {y:?} {start:?}");
         }
 
         // Diagonal matrices commute, so that the order of the pieces matters to the last level alone.
@@ -1149,7 +1150,8 @@ mod tests {
             apart(&y, &state("diagonal", "end")),
             apart(&z, &state("filter", "end")),
         ];
-        println!("largest differences: integrals {integrals:.1e}, states {errors:.1?}");
+        let [x, y, z] = errors;
+        println!("largest differences: integrals {integrals:.1e}, states {x:.1e} {y:.1e} {z:.1e}");
         assert!(integrals < 1e-12 && errors.iter().all(|&error| error < 1e-11), "{integrals:e} {errors:?}");
     }
 }
