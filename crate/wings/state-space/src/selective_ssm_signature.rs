@@ -179,6 +179,9 @@ const TEST_PATHS: usize = 250;
 const BLOCK: usize = 50;
 /// The exponential's series ends with the first term this much smaller than the state.
 const PRECISION: f64 = 1e-3;
+/// The greatest exponent of one piece, and the greatest state, of a diagonal recurrence.
+const STEEPEST: f64 = 40.0;
+const HUGE: f64 = 1e12;
 /// Penalty of the read-out, per path, on features of unit variance.
 const PENALTY: f64 = 1e-7;
 /// Numbers that the second of two layers sees of the first.
@@ -333,8 +336,10 @@ impl Diagonal {
         add_inputs(&mut z, &self.a, piece);
         add_inputs(&mut input, &self.b, piece);
         for ((h, z), input) in h.iter_mut().zip(z).zip(input) {
+            // Nothing overflows, however large the matrices.
+            let z = z.clamp(-STEEPEST, STEEPEST);
             let growth = exp_wide(z);
-            *h = growth * *h + mean_growth(z, growth) * input;
+            *h = (growth * *h + mean_growth(z, growth) * input).clamp(-HUGE, HUGE);
         }
     }
 }
