@@ -99,7 +99,7 @@ pub struct Settings {
     #[control(label = "target", default = Target::Volume)]
     pub target: Target,
     /// The word of the iterated integral: up to five of the letters 1, 2, 3.
-    #[control(label = "word", longest = 20, when = ("target", "own word"), default = "1232".into())]
+    #[control(label = "word", longest = 20, when = ("target", "word"), default = "1232".into())]
     pub word: Text,
     /// The recurrence that is drawn in full; the others stand behind it.
     #[control(label = "recurrence", default = Kind::Dense, live)]
