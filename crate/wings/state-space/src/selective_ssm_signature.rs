@@ -927,7 +927,7 @@ impl SelectiveSsmSignature {
         let names = PATTERNS.into_iter().chain(["area", "vol."]);
         figure.x(Axis::categories("word", names)).y(Axis::linear("test R²").domain(0.0, 1.05));
         for run in self.in_full().filter(|run| !run.scores.is_empty()) {
-            let place = 0.2 * (run.kind as usize as f64 - 1.5);
+            let place = 0.16 * (run.kind as usize as f64 - 1.5);
             let mean = |shape: &str| {
                 let of_shape = self.words.iter().zip(run.scores.iter()).filter(|(word, _)| pattern(word) == shape);
                 let (count, sum) = of_shape.fold((0.0, 0.0), |(count, sum), (_, score)| (count + 1.0, sum + score));
@@ -937,7 +937,7 @@ impl SelectiveSsmSignature {
             heights.extend(&run.scores[self.words.len()..self.words.len() + 2]);
             let heights = heights.iter().map(|score| score.clamp(0.0, 1.0));
             let xs = (0..PATTERNS.len() + 2).map(|category| category as f64 + place);
-            figure.bar(xs.collect::<Vec<f64>>(), heights.collect::<Vec<f64>>()).of(contender(run.kind));
+            figure.dot(xs.collect::<Vec<f64>>(), heights.collect::<Vec<f64>>()).of(contender(run.kind)).radius(4.0);
         }
     }
 

@@ -944,21 +944,22 @@ impl SliceStateTracking {
     }
 
     fn draw_costs(&self, figures: &mut Figures) {
-        let caption = "Counted, not timed. A recurrence takes as many rounds as there are tokens; a scan takes two for each doubling, \
-                       and multiplies matrices instead of a vector.";
+        let length = self.test.length;
+        let caption = format!(
+            "Counted, not timed. {length} tokens take {length} rounds in sequence and {} in the scan, which multiplies matrices \
+             instead of a vector.",
+            2.0 * log2(length as f64).ceil()
+        );
         let mut figure = figures.figure("costs", "What a token costs", caption);
         let layers: Vec<&Layer> = self.models.iter().filter_map(|model| model.layers.last()).collect();
         let counts: Vec<[f64; 2]> = layers.iter().map(|layer| layer.counts()).collect();
         let scan = layers.iter().map(|layer| 2.0 * layer.width() as f64 * (layer.side * layer.side) as f64);
-        let rounds = 2.0 * log2(self.test.length as f64).ceil();
         figure
             .table()
             .words("recurrence", [self.name(), "diagonal", "dense"])
             .numbers("parameters", counts.iter().map(|count| count[0]).collect::<Vec<f64>>())
-            .numbers("multiplications, in sequence", counts.iter().map(|count| count[1]).collect::<Vec<f64>>())
-            .numbers("multiplications, in the scan", scan.collect::<Vec<f64>>())
-            .numbers("rounds, in sequence", [self.test.length as f64; 3])
-            .numbers("rounds, in the scan", [rounds; 3]);
+            .numbers("products in sequence", counts.iter().map(|count| count[1]).collect::<Vec<f64>>())
+            .numbers("in the scan", scan.collect::<Vec<f64>>()); 3]);
     }
 }
 
