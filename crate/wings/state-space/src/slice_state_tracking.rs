@@ -959,7 +959,7 @@ impl SliceStateTracking {
             .words("recurrence", [self.name(), "diagonal", "dense"])
             .numbers("parameters", counts.iter().map(|count| count[0]).collect::<Vec<f64>>())
             .numbers("products in sequence", counts.iter().map(|count| count[1]).collect::<Vec<f64>>())
-            .numbers("in the scan", scan.collect::<Vec<f64>>()); 3]);
+            .numbers("in the scan", scan.collect::<Vec<f64>>());
     }
 }
 
