@@ -16,6 +16,8 @@ orrery_core::wing! {
     ssm_learning_dynamics::SsmLearningDynamics,
     mamba_token_flow::MambaTokenFlow,
     adaptive_filter_attention::AdaptiveFilterAttention,
+    selective_ssm_signature::SelectiveSsmSignature,
+    slice_state_tracking::SliceStateTracking,
 }
 
 orrery_browser::export!(crate::WING);
