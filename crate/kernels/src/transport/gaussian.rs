@@ -46,7 +46,8 @@ impl Gaussian {
     /// # Panics
     /// If the dimensions differ.
     pub fn distance_squared(&self, other: &Self) -> f64 {
-        (&self.mean - &other.mean).norm_squared() + bures(&self.root, &self.covariance, &other.covariance)
+        (&self.mean - &other.mean).norm_squared()
+            + bures(self.covariance.trace() + other.covariance.trace(), &self.root, &other.root)
     }
 
     /// The matrix $T$ of the optimal map $x\mapsto m_2+T(x-m_1)$ onto `other`,
@@ -116,13 +117,18 @@ impl Gaussian {
 /// # Errors
 /// If one of them is not symmetric and positive semi-definite, or they differ in size.
 pub fn bures_wasserstein_squared(a: &DMatrix<f64>, b: &DMatrix<f64>) -> Result<f64, Error> {
-    let root = square_root(a)?;
-    square_root(b)?;
-    if a.shape() != b.shape() { Err(Error::NotCovariance) } else { Ok(bures(&root, a, b)) }
+    let roots = [square_root(a)?, square_root(b)?];
+    if a.shape() != b.shape() {
+        Err(Error::NotCovariance)
+    } else {
+        Ok(bures(a.trace() + b.trace(), &roots[0], &roots[1]))
+    }
 }
 
-fn bures(root_of_a: &DMatrix<f64>, a: &DMatrix<f64>, b: &DMatrix<f64>) -> f64 {
-    (a.trace() + b.trace() - 2.0 * root(&(root_of_a * b * root_of_a)).trace()).max(0.0)
+/// The trace of $(A^{1/2}BA^{1/2})^{1/2}$ is the sum of the singular values of $B^{1/2}A^{1/2}$, which nothing squared spoils
+/// where the covariances are nearly singular.
+fn bures(traces: f64, root_of_a: &DMatrix<f64>, root_of_b: &DMatrix<f64>) -> f64 {
+    (traces - 2.0 * (root_of_b * root_of_a).singular_values().sum()).max(0.0)
 }
 
 /// The positive semi-definite square root of a covariance.

@@ -2,8 +2,8 @@
 //! asked what they remember. Draw the signal, upload a column or a sound, or have one made.
 //!
 //! A state alone answers nothing. So a linear read-out is trained for every lag: least squares on the last part of the
-//! signal, with a ridge as if states were known to one percent, examined on the first part, which it never saw. The first figure is the result: the error
-//! against the age of what is asked for. *LegT* and *FouT* keep a window of $1/\Delta$ samples and lose what leaves it;
+//! signal, with a ridge as if states were known to one percent, examined on the first part, which it never saw. The first
+//! figure is the result: the error against the age of what is asked for. *LegT* and *FouT* keep a window of $1/\Delta$ samples and lose what leaves it;
 //! *LegS* fades like $e^{-s}$; the diagonal S4D systems and real modes with memory lengths $w^2+\tfrac12$ (stable
 //! reparameterisation) come close or not, depending on the signal. Spectral filters look at the last $1/\Delta$ samples, 256
 //! at most. For a signal that is nearly white (shortest period 2) nobody remembers more than $N$ numbers.
@@ -22,8 +22,9 @@
 //! model has no convolution; a prefix scan takes its place. Second, the best read-out may miss a tenth: no linear
 //! read-out of a linear memory manages that on parity, since a product of signs is uncorrelated with each of them.
 //!
-//! **Where it stops:** one input, one layer, no training of the state matrices. The signal fades in. A step is a 128th of the signal for every
-//! model, so that what a whole pass costs is the run's time, 16,384 samples with 64 states included.
+//! **Where it stops:** one input, one layer, no training of the state matrices. The signal fades in. A step is a 128th of
+//! the signal for every model that is shown, 16,384 samples with 64 states included, so that a whole pass takes 128 times
+//! what stands beside the step counter.
 
 mod model;
 

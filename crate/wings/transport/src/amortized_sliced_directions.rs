@@ -1119,13 +1119,15 @@ mod tests {
                     amortiser.psi = start.iter().zip(&d).map(|(psi, d)| psi + t * d).collect();
                     objective(&pair, &amortiser.point(&pair), &z, &mut Line::default()).sqrt()
                 };
+                // Where the order of the points changes within a step, the value has a kink on one side.
                 let step = 1e-6;
-                let expected = (at(step) - at(-step)) / (2.0 * step);
+                let sides = [(at(step) - at(0.0)) / step, (at(0.0) - at(-step)) / step];
                 amortiser.psi = start;
                 amortiser.learn(std::slice::from_ref(&pair), &z, 0.0);
                 let slope: f64 = -amortiser.gradient.iter().zip(&d).map(|(g, d)| g * d).sum::<f64>();
                 let worst = 1e-3 * (1.0 + slope.abs());
-                prop_assert!((slope - expected).abs() < worst, "{:?}: {} {}", kind, slope, expected);
+                let off = sides.map(|side| (slope - side).abs());
+                prop_assert!(off[0].min(off[1]) < worst, "{:?}: {} {:?}", kind, slope, sides);
             }
         }
     }

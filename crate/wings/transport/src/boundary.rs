@@ -84,7 +84,7 @@ pub(crate) const ANGLES: usize = 96;
 const TURN: f64 = TAU / ANGLES as f64;
 
 /// The least radius that a shrinking curve comes to.
-const POINT: f64 = 0.02;
+const POINT: f64 = 0.1;
 
 /// A cyclic tridiagonal system: of each row, the entries before, on and after the diagonal.
 fn solve_cyclic(rows: &[[f64; 3]], right: &[f64]) -> Vec<f64> {
@@ -170,11 +170,15 @@ impl Curve {
         places.iter().chain(places.first()).map(|place| place.at(distance)).collect()
     }
 
-    /// Moves every point by `v` along its normal.
-    fn travel(&mut self, places: &[Place], v: &[f64]) {
-        for ((radius, place), v) in self.radii.iter_mut().zip(places).zip(v) {
-            *radius = (*radius + v * place.speed[0] / *radius).max(POINT);
+    /// Moves every point by `v` along its normal; says whether a set is left, and else stays where it is.
+    fn travel(&mut self, places: &[Place], v: &[f64]) -> bool {
+        let moved = self.radii.iter().zip(places).zip(v).map(|((r, place), v)| r + v * place.speed[0] / r);
+        let moved: Vec<f64> = moved.collect();
+        let left = moved.iter().all(|radius| *radius > POINT);
+        if left {
+            self.radii = moved;
         }
+        left
     }
 
     /// $v$ along the curve with $p\,v_{ss}+q\,v_s+c\,v=d$.
@@ -210,8 +214,7 @@ impl Curve {
         if v.iter().any(|v| !v.is_finite() || v.abs() > FARTHEST) {
             return false;
         }
-        self.travel(&places, &v);
-        true
+        self.travel(&places, &v)
     }
 
     /// One step down the slope of the risk at `epsilon`, smoothed along the curve: by $\mu=\tau p/2$, so that no wave grows.
