@@ -2,8 +2,8 @@
 //! will be zero. Defazio and his co-authors keep the rate constant and average instead, and take their gradients
 //! between the average $x$ and the moving point $z$:
 //!
-//! $$y_t=(1-\beta)z_t+\beta x_t,\qquad z_{t+1}=z_t-\gamma\,\nabla f(y_t),\qquad
-//! x_{t+1}=\Bigl(1-\tfrac1{t+1}\Bigr)x_t+\tfrac1{t+1}z_{t+1}.$$
+//! $$y_t=(1-\beta)z_t+\beta x_t,\qquad z_{t+1}=z_t-\gamma\,\nabla f(y_t),$$
+//! $$x_{t+1}=\Bigl(1-\tfrac1{t+1}\Bigr)x_t+\tfrac1{t+1}z_{t+1}.$$
 //!
 //! What one uses is $x$. With $\beta=0$ it is Polyak's and Ruppert's average, with $\beta=1$ primal averaging. With
 //! $\gamma=D/(G\sqrt T)$ the expected gap is at most $DG/\sqrt T$ for *every* $\beta$ ($D$ the distance to the solution, $G$

@@ -3,8 +3,8 @@
 //! what lengthens its denominator is their *difference*. U-DoG of Kreisler, Ivgi, Hinder and Carmon puts in the place of
 //! the distance how far it has already been, as DoG does:
 //!
-//! $$\bar r_t=\max_{s\le t}(r_\epsilon,\|x_s-x_0\|,\|y_s-x_0\|),\qquad\eta_t=\frac{\bar r_t}{\sqrt{\sum_i\alpha_i^2\|g_i-m_i\|^2}},
-//! \qquad\alpha_t=\sum_{i\le t}\frac{\bar r_i}{\bar r_t}.$$
+//! $$\bar r_t=\max_{s\le t}(r_\epsilon,\|x_s-x_0\|,\|y_s-x_0\|),$$
+//! $$\eta_t=\frac{\bar r_t}{\sqrt{\sum_i\alpha_i^2\|g_i-m_i\|^2}},\qquad\alpha_t=\sum_{i\le t}\frac{\bar r_i}{\bar r_t}.$$
 //!
 //! With $x_t=y_{t-1}-\alpha_t\eta m_t$ and $y_t=y_{t-1}-\alpha_t\eta g_t$, the result is the mean of the $x_t$ weighted by
 //! $\alpha_t\bar r_t$. Nothing is tuned. On smooth problems the two gradients grow alike and the denominator stops

@@ -689,8 +689,7 @@ impl BoundaryFlow {
         let degrees = |k: usize| 360.0 * k as f64 / ANGLES as f64;
         let angles: Vec<f64> = (0..=ANGLES).map(degrees).collect();
         let closed = |curve: &Curve| -> Vec<f64> { (0..=ANGLES).map(|k| curve.radii[k % ANGLES]).collect() };
-        let top = 1.1 * plane.bayes.radii.iter().fold(0.0, |top: f64, r| top.max(*r));
-        radii.x(Axis::linear("direction").unit("°").domain(0.0, 360.0)).y(Axis::linear("radius").domain(0.0, top));
+        radii.x(Axis::linear("direction").unit("°").domain(0.0, 360.0)).y(Axis::linear("radius"));
         radii.line(&angles, closed(&plane.bayes)).of("bayes").dashed();
         radii.dot(angles.iter().step_by(4), closed(&plane.least).iter().step_by(4)).of("least").radius(2.5);
         radii.line(&angles, closed(&plane.flow)).of("flow");

@@ -971,11 +971,11 @@ impl Exhibit for AmortizedSlicedDirections {
                 1.1,
             ),
             Clause::at_most(
-                "Swapping the clouds or shuffling their points changes it by {value}, at most {high};",
+                "Swapping the clouds or shuffling their points changes the direction by {value}, at most {high}.",
                 of(self.setting.amortiser),
                 1e-5,
             ),
-            Clause::at_least("the linear amortiser's by {value}, at least {low}.", of(Kind::Linear), 1e-2),
+            Clause::at_least("It changes the linear one's by {value}, at least {low}.", of(Kind::Linear), 1e-2),
         ])
     }
 
