@@ -1120,7 +1120,7 @@ mod tests {
                     objective(&pair, &amortiser.point(&pair), &z, &mut Line::default()).sqrt()
                 };
                 // Where the order of the points changes within a step, the value has a kink on one side.
-                let step = 1e-6;
+                let step = 1e-8;
                 let sides = [(at(step) - at(0.0)) / step, (at(0.0) - at(-step)) / step];
                 amortiser.psi = start;
                 amortiser.learn(std::slice::from_ref(&pair), &z, 0.0);
