@@ -267,14 +267,13 @@ fn barycentres_and_bures_distances_are_ott_s() {
         };
         let squared = number(&case["squared"]);
         let off = (measure(0).distance_squared(&measure(1)) - squared).abs();
-        // A thousand deviations apart, the square of the distance has its own rounding.
-        assert!(off < 1e-9_f64.max(1e-15 * squared), "{off:e}");
+        assert!(off < 1e-9, "{}: {off:e}", case["name"]);
         if case["barycentre"].is_array() {
             let weights = numbers(&case["weights"]);
             let found = Gaussian::barycentre(&[measure(0), measure(1)], &weights, 1e-15, 10_000).expect("a barycentre");
             let expected = DMatrix::from_row_slice(d, d, &numbers(&case["barycentre"]));
             let away = (found.covariance() - expected).amax();
-            println!("{}: squared distance {off:e}, barycentre {away:e}", case["name"]);
+            // The inverse root of a covariance stands on both sides of the map, its norm 1e4 here: rounding grows 1e8-fold.
             assert!(away < 1e-8, "{}: {away:e}", case["name"]);
         }
     }
