@@ -1,5 +1,7 @@
 //! Conjugate gradients for a symmetric positive (semi)definite system.
 
+use super::inner;
+
 /// Solves `M x = b` by conjugate gradients, preconditioned by the diagonal of `M` (Jacobi); Hestenes and Stiefel, 1952.
 /// It advances by as many iterations as one has time for.
 #[derive(Clone, Debug)]
@@ -16,16 +18,12 @@ pub struct ConjugateGradient {
     broken: bool,
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
 impl ConjugateGradient {
     /// Begins at zero. A diagonal entry that is not positive is not preconditioned.
     pub fn new(b: Vec<f64>, diagonal: &[f64]) -> Self {
         let inverse_diagonal: Vec<f64> = diagonal.iter().map(|d| if *d > 0.0 { 1.0 / d } else { 1.0 }).collect();
         let direction: Vec<f64> = b.iter().zip(&inverse_diagonal).map(|(b, inverse)| b * inverse).collect();
-        let norm = dot(&b, &direction);
+        let norm = inner(&b, &direction);
         let zeros = vec![0.0; b.len()];
         Self {
             x: zeros.clone(),
@@ -68,7 +66,7 @@ impl ConjugateGradient {
                 return true;
             }
             multiply(&self.direction, &mut self.product);
-            let curvature = dot(&self.direction, &self.product);
+            let curvature = inner(&self.direction, &self.product);
             if curvature.is_nan() || curvature <= 0.0 {
                 self.broken = true;
                 return true;
@@ -103,7 +101,7 @@ mod tests {
         ) {
             // M = BᵀB + I
             let row = |i: usize| &entries[i * n..(i + 1) * n];
-            let m = |i: usize, j: usize| dot(row(i), row(j)) + if i == j { 1.0 } else { 0.0 };
+            let m = |i: usize, j: usize| inner(row(i), row(j)) + if i == j { 1.0 } else { 0.0 };
             let diagonal: Vec<f64> = (0..n).map(|i| m(i, i)).collect();
             let mut cg = ConjugateGradient::new(b[..n].to_vec(), &diagonal);
             let multiply = |v: &[f64], out: &mut [f64]| {

@@ -1,6 +1,11 @@
-//! The inner product of complex vectors.
+//! Inner products of vectors.
 
 use super::Complex;
+
+/// `Σ_i a_i b_i`, in order.
+pub fn inner(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
 
 /// `Σ_i a_i* b_i`, in four running sums so that neither waits for the other.
 pub fn dot(a: &[Complex<f64>], b: &[Complex<f64>]) -> Complex<f64> {

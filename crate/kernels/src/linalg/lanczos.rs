@@ -1,6 +1,6 @@
 //! The outer eigenvalues of a large symmetric matrix that is known by its products with vectors.
 
-use super::DMatrix;
+use super::{DMatrix, inner};
 
 /// The Lanczos iteration with full reorthogonalisation: after `m` steps `Qᵀ A Q = T`, with `Q` an orthonormal basis of
 /// the Krylov space of the start and `T` tridiagonal (Golub and Van Loan, *Matrix Computations*, 10.1 and 10.3). It
@@ -26,10 +26,6 @@ pub struct RitzPair {
     pub residual: f64,
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
 /// `y += s x`.
 fn axpy(y: &mut [f64], s: f64, x: &[f64]) {
     y.iter_mut().zip(x).for_each(|(y, x)| *y += s * x);
@@ -40,7 +36,7 @@ impl Lanczos {
     pub fn new(start: Vec<f64>) -> Self {
         let image = vec![0.0; start.len()];
         let mut lanczos = Self { basis: Vec::new(), alpha: Vec::new(), beta: Vec::new(), image };
-        let length = dot(&start, &start).sqrt();
+        let length = inner(&start, &start).sqrt();
         if length > 0.0 && length.is_finite() {
             lanczos.basis.push(start.iter().map(|entry| entry / length).collect());
         }
@@ -61,15 +57,15 @@ impl Lanczos {
                 return true;
             }
             multiply(&self.basis[m], &mut self.image);
-            let alpha = dot(&self.basis[m], &self.image);
+            let alpha = inner(&self.basis[m], &self.image);
             // Twice is enough to be orthogonal to rounding (Parlett, *The Symmetric Eigenvalue Problem*, 6.9).
             for _ in 0..2 {
                 for q in &self.basis {
-                    let along = dot(q, &self.image);
+                    let along = inner(q, &self.image);
                     axpy(&mut self.image, -along, q);
                 }
             }
-            let beta = dot(&self.image, &self.image).sqrt();
+            let beta = inner(&self.image, &self.image).sqrt();
             self.alpha.push(alpha);
             self.beta.push(beta);
             let scale = self.alpha.iter().chain(&self.beta).fold(0.0, |most, x| f64::max(most, x.abs()));

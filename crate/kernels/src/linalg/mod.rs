@@ -25,7 +25,7 @@ mod view;
 
 pub use cg::ConjugateGradient;
 pub use complex_eigen::ComplexEigen;
-pub use dot::dot;
+pub use dot::{dot, inner};
 pub use expm::expm;
 pub use hermitian::SmallestEigenvalue;
 pub use lanczos::{Lanczos, RitzPair};

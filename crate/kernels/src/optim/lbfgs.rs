@@ -2,6 +2,7 @@
 //! Optimization", 2006, algorithms 7.4 and 7.5).
 
 use super::{Stalled, Wolfe};
+use crate::linalg::inner;
 use std::collections::VecDeque;
 
 /// What the last steps told about the curvature, and where they led.
@@ -41,7 +42,7 @@ impl Lbfgs {
     /// Takes in that `x` moved by `s` and the gradient by `y`. Where the curvature along `s` is not positive there is
     /// nothing to learn.
     pub fn learn(&mut self, s: Vec<f64>, y: Vec<f64>) {
-        let curvature = dot(&s, &y);
+        let curvature = inner(&s, &y);
         if curvature > 0.0 {
             self.pairs.push_back(Pair { s, y, rho: 1.0 / curvature });
         }
@@ -57,17 +58,17 @@ impl Lbfgs {
         let mut alphas = Vec::with_capacity(self.pairs.len());
         for Pair { s, y, rho } in self.pairs.iter().rev() {
             // α = ρ sᵀq,  q ← q - α y
-            let alpha = rho * dot(s, &q);
+            let alpha = rho * inner(s, &q);
             q.iter_mut().zip(y).for_each(|(q, y)| *q -= alpha * y);
             alphas.push(alpha);
         }
         if let Some(Pair { y, rho, .. }) = self.pairs.back() {
-            let gamma = 1.0 / (rho * dot(y, y));
+            let gamma = 1.0 / (rho * inner(y, y));
             q.iter_mut().for_each(|q| *q *= gamma);
         }
         for (Pair { s, y, rho }, alpha) in self.pairs.iter().zip(alphas.into_iter().rev()) {
             // β = ρ yᵀr,  r ← r + s (α - β)
-            let beta = rho * dot(y, &q);
+            let beta = rho * inner(y, &q);
             q.iter_mut().zip(s).for_each(|(r, s)| *r += s * (alpha - beta));
         }
         q
@@ -89,15 +90,15 @@ impl Lbfgs {
         });
         let direction = self.direction(&g);
         // Nothing is known yet of the length of a gradient's step: at most one.
-        let start = if self.pairs.is_empty() { 1.0 / dot(&g, &g).sqrt().max(1.0) } else { 1.0 };
+        let start = if self.pairs.is_empty() { 1.0 / inner(&g, &g).sqrt().max(1.0) } else { 1.0 };
         let (mut there, mut gradient) = (vec![0.0; x.len()], vec![0.0; x.len()]);
         let mut reached = value;
         let phi = |t: f64| {
             there.iter_mut().zip(&*x).zip(&direction).for_each(|((there, x), d)| *there = x + t * d);
             reached = objective(&there, &mut gradient);
-            (reached, dot(&gradient, &direction))
+            (reached, inner(&gradient, &direction))
         };
-        if let Err(stalled) = self.wolfe.search(phi, value, dot(&g, &direction), start) {
+        if let Err(stalled) = self.wolfe.search(phi, value, inner(&g, &direction), start) {
             self.here = Some((value, g));
             return Err(stalled);
         }
@@ -109,10 +110,6 @@ impl Lbfgs {
         self.here = Some((reached, gradient));
         Ok(Step { value: reached, slope })
     }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

@@ -1,18 +1,15 @@
 //! Directions: uniform on the sphere, and concentrated around one.
 
 use super::normals;
+use crate::linalg::inner;
 use crate::math::log;
 use rand::{Rng, RngExt};
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
 
 /// A point on the unit sphere in `dimension` dimensions, uniformly distributed.
 pub fn direction(dimension: usize, rng: &mut impl Rng) -> Vec<f64> {
     loop {
         let x = normals(dimension, rng);
-        let norm = dot(&x, &x).sqrt();
+        let norm = inner(&x, &x).sqrt();
         if norm > 0.0 {
             return x.iter().map(|x| x / norm).collect();
         }
@@ -57,10 +54,10 @@ fn symmetric_beta(k: usize, rng: &mut impl Rng) -> f64 {
 /// `(m_1² + m_2² + …) / (1 + m_0)` (Parlett, 1971).
 pub fn reflect(x: &mut [f64], mean: &[f64]) {
     let mut u: Vec<f64> = mean.iter().map(|m| -m).collect();
-    u[0] = if mean[0] > 0.0 { dot(&u[1..], &u[1..]) / (1.0 + mean[0]) } else { 1.0 - mean[0] };
-    let square = dot(&u, &u);
+    u[0] = if mean[0] > 0.0 { inner(&u[1..], &u[1..]) / (1.0 + mean[0]) } else { 1.0 - mean[0] };
+    let square = inner(&u, &u);
     if square > 0.0 {
-        let factor = 2.0 * dot(&u, x) / square;
+        let factor = 2.0 * inner(&u, x) / square;
         x.iter_mut().zip(&u).for_each(|(x, u)| *x -= factor * u);
     }
 }
@@ -80,7 +77,7 @@ mod tests {
         let (mut mean, mut square) = ([0.0; 4], [0.0; 4]);
         for _ in 0..count {
             let x = direction(4, rng);
-            assert!((dot(&x, &x) - 1.0).abs() < 1e-15 * 4.0);
+            assert!((inner(&x, &x) - 1.0).abs() < 1e-15 * 4.0);
             for (i, x) in x.iter().enumerate() {
                 mean[i] += x / f64::from(count);
                 square[i] += x * x / f64::from(count);
@@ -108,7 +105,7 @@ mod tests {
             let draws: Vec<f64> = (0..count)
                 .map(|_| {
                     let x = von_mises_fisher(dimension, kappa, rng);
-                    assert!((dot(&x, &x) - 1.0).abs() < 1e-14);
+                    assert!((inner(&x, &x) - 1.0).abs() < 1e-14);
                     x[0]
                 })
                 .collect();
@@ -133,7 +130,7 @@ mod tests {
             let x = normals(dimension, rng);
             let mut y = x.clone();
             reflect(&mut y, &mean);
-            prop_assert!((dot(&x, &x) - dot(&y, &y)).abs() < 1e-12 * dot(&x, &x));
+            prop_assert!((inner(&x, &x) - inner(&y, &y)).abs() < 1e-12 * inner(&x, &x));
         }
     }
 }

@@ -28,7 +28,7 @@
 
 use crate::curves::Curves;
 use orrery_core::prelude::*;
-use orrery_kernels::linalg::{LineFit, View, matvec, ridge};
+use orrery_kernels::linalg::{LineFit, View, matvec, ridge, inner};
 use orrery_kernels::math::{exp, log, log_sum_exp};
 use orrery_kernels::random::{normals, symmetric};
 use std::rc::Rc;
@@ -319,7 +319,6 @@ impl Anderson {
         };
         let steps: Vec<Vec<f64>> = (0..k).map(|j| difference(j, 0)).collect();
         let turns: Vec<Vec<f64>> = (0..k).map(|j| difference(j, 1)).collect();
-        let inner = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let gram: Vec<f64> = (0..k * k).map(|i| inner(&turns[i / k], &turns[i % k])).collect();
         let right: Vec<f64> = turns.iter().map(|turn| inner(turn, &residual)).collect();
         // θ = argmin ‖f - ΔF θ‖,  s ← s + f - (ΔS + ΔF) θ

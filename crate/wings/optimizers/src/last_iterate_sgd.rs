@@ -26,6 +26,7 @@
 //! whose loss is smooth, no step is longer than $1/2L$, and the minimum comes from coordinate descent.
 
 use orrery_core::prelude::*;
+use orrery_kernels::linalg::inner;
 use orrery_kernels::math::{exp, log, pow};
 use orrery_kernels::random::{direction, normals, student_t};
 use std::rc::Rc;
@@ -192,10 +193,6 @@ enum Task {
     },
 }
 
-fn dot(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| x * y).sum()
-}
-
 fn sign(x: f64) -> f64 {
     if x == 0.0 { 0.0 } else { x.signum() }
 }
@@ -229,7 +226,7 @@ impl Task {
                 let rows = unit_rows(rng);
                 let truth: Vec<f64> = (0..D).map(|j| if j < 4 { 1.0 } else { 0.0 }).collect();
                 let noise = normals(ROWS, rng);
-                let targets = rows.chunks_exact(D).zip(noise).map(|(a, z)| dot(a, &truth) + 0.1 * z).collect();
+                let targets = rows.chunks_exact(D).zip(noise).map(|(a, z)| inner(a, &truth) + 0.1 * z).collect();
                 // The rows have length one: the mean of a aᵀ has no eigenvalue above its trace, 1.
                 let mut task = Self::Lasso { rows, targets, least: 0.0, smoothness: 1.0 };
                 let found = task.coordinate_descent();
@@ -323,7 +320,7 @@ impl Task {
             Self::Game { matrix, n } => {
                 let mut greatest = f64::NEG_INFINITY;
                 for row in matrix.chunks_exact(*n) {
-                    let value = dot(row, x);
+                    let value = inner(row, x);
                     if value > greatest {
                         greatest = value;
                         g.copy_from_slice(row);
@@ -335,7 +332,7 @@ impl Task {
                 g.fill(0.0);
                 let mut value = 0.0;
                 for (a, target) in rows.chunks_exact(D).zip(targets) {
-                    let u = dot(a, x) - target;
+                    let u = inner(a, x) - target;
                     value += 0.5 * u * u / ROWS as f64;
                     g.iter_mut().zip(a).for_each(|(g, a)| *g += u / ROWS as f64 * a);
                 }

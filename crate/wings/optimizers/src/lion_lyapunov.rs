@@ -31,6 +31,7 @@
 
 use crate::plane::{self, Classic, Field, Plane, Window};
 use orrery_core::prelude::*;
+use orrery_kernels::linalg::inner;
 use orrery_kernels::math::{PI, cos, exp, log1p, sin};
 use orrery_kernels::ode::DormandPrince;
 use orrery_kernels::random::normals;
@@ -154,11 +155,7 @@ const DELTA: f64 = 1e-3;
 const GROUP: usize = 10;
 
 fn norm(x: &[f64]) -> f64 {
-    dot(x, x).sqrt()
-}
-
-fn dot(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| x * y).sum()
+    inner(x, x).sqrt()
 }
 
 fn sign(x: f64) -> f64 {
@@ -229,12 +226,12 @@ impl Kinetic {
     fn value(self, m: &[f64]) -> f64 {
         let mut p = vec![0.0; m.len()];
         self.gradient(m, &mut p);
-        dot(&p, m) - 0.5 * self.delta * dot(&p, &p)
+        inner(&p, m) - 0.5 * self.delta * inner(&p, &p)
     }
 
     /// $\mathcal K^*(y)$ where it is finite.
     fn conjugate(self, y: &[f64]) -> f64 {
-        0.5 * self.delta * dot(y, y)
+        0.5 * self.delta * inner(y, y)
     }
 
     /// How far `y` is from $D$: in the largest component for a box, else Euclidean.
@@ -278,7 +275,7 @@ impl Logistic {
         for _ in 0..EXAMPLES {
             let features = normals(WEIGHTS, rng);
             let wrong = rng.random::<f64>() < 0.1;
-            let label = if wrong { -1.0 } else { 1.0 } * sign(dot(&features, &truth));
+            let label = if wrong { -1.0 } else { 1.0 } * sign(inner(&features, &truth));
             by_example.extend(features.iter().map(|feature| label * feature));
         }
         let by_weight = (0..WEIGHTS * EXAMPLES).map(|k| by_example[(k % EXAMPLES) * WEIGHTS + k / EXAMPLES]).collect();
@@ -345,7 +342,7 @@ impl Composite {
 
     /// $\mathcal K^*(\lambda x)/\lambda$ where it is finite.
     fn penalty(&self, x: &[f64]) -> f64 {
-        0.5 * self.k.delta * self.lambda * dot(x, x)
+        0.5 * self.k.delta * self.lambda * inner(x, x)
     }
 
     fn distance(&self, x: &[f64]) -> f64 {
@@ -376,7 +373,7 @@ impl Composite {
             let d: Vec<f64> = next.iter().zip(at).map(|(next, x)| next - x).collect();
             // Rounding in F must not look like a failure to descend.
             let slack = 1e-15 * value.abs();
-            if self.value(&next) <= value + dot(&gradient, &d) + dot(&d, &d) / (2.0 * *tau) + slack {
+            if self.value(&next) <= value + inner(&gradient, &d) + inner(&d, &d) / (2.0 * *tau) + slack {
                 return Some(next);
             }
             *tau *= 0.5;
@@ -515,7 +512,7 @@ fn energy(value: f64, x: &[f64], m: &[f64], k: Kinetic, rates: Rates) -> f64 {
     let y: Vec<f64> = x.iter().map(|x| lambda * x).collect();
     let conjugate = k.conjugate(&y);
     let weight = (1.0 - epsilon * gamma) / (1.0 + epsilon * lambda);
-    value + conjugate / lambda + weight / gamma * (conjugate + k.value(m) - dot(m, &y))
+    value + conjugate / lambda + weight / gamma * (conjugate + k.value(m) - inner(m, &y))
 }
 
 /// Lion's differential equation, in the state $(x, m)$.
@@ -1058,8 +1055,8 @@ mod tests {
                 k.project(&mut y);
                 prop_assert!(k.distance(&y) < 1e-14, "a projection lies in D");
                 // K(m) + K*(y) >= m y, with equality where y = ∇K(m).
-                let slack = k.value(m) + k.conjugate(&y) - dot(m, &y);
-                let met = k.value(m) + k.conjugate(&u) - dot(m, &u);
+                let slack = k.value(m) + k.conjugate(&y) - inner(m, &y);
+                let met = k.value(m) + k.conjugate(&u) - inner(m, &u);
                 prop_assert!(slack > -1e-13 && met.abs() < 1e-13, "{:?}: {} {}", k.norm, slack, met);
             }
         }

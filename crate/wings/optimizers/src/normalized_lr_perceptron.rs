@@ -28,6 +28,7 @@
 //! $\gamma=10^4$, and the normalised method there and at your $\gamma$.
 
 use orrery_core::prelude::*;
+use orrery_kernels::linalg::inner;
 use orrery_kernels::data::half_spaces;
 use orrery_kernels::math::{PI, atan2, cos, log_spaced, sigmoid_wide, sin, softplus};
 use orrery_kernels::random::{direction, normals};
@@ -170,14 +171,10 @@ impl Data {
     }
 }
 
-fn dot(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| x * y).sum()
-}
-
 /// One pass of Rosenblatt's rule through the points $z_i=y_ia_i$, given by rows.
 pub fn rosenblatt_pass(theta: &mut [f64], z: &[f64]) {
     for z in z.chunks_exact(theta.len()) {
-        if dot(z, theta) <= 0.0 {
+        if inner(z, theta) <= 0.0 {
             // θ ← θ + z_i
             theta.iter_mut().zip(z).for_each(|(theta, z)| *theta += z);
         }
@@ -235,7 +232,7 @@ impl Run {
         } else {
             let (mut direction, mut total) = (vec![0.0; data.dimension], 0.0);
             for z in data.rows() {
-                let margin = dot(z, &self.theta);
+                let margin = inner(z, &self.theta);
                 let weight = match self.method {
                     // s(-z_iᵀθ)
                     Method::Normalised | Method::Lr => sigmoid_wide((-margin).clamp(-700.0, 700.0)),
@@ -268,11 +265,11 @@ impl Run {
             self.theta.iter_mut().zip(&direction).for_each(|(theta, d)| *theta += scale * d);
         }
         self.t += 1;
-        self.wrong = data.rows().filter(|z| dot(z, &self.theta) <= 0.0).count();
+        self.wrong = data.rows().filter(|z| inner(z, &self.theta) <= 0.0).count();
     }
 
     fn measure_loss(&mut self, data: &Data) {
-        self.loss = data.rows().map(|z| softplus(-dot(z, &self.theta))).sum::<f64>() / data.len() as f64;
+        self.loss = data.rows().map(|z| softplus(-inner(z, &self.theta))).sum::<f64>() / data.len() as f64;
     }
 }
 
@@ -525,7 +522,7 @@ impl Exhibit for NormalizedLr {
             plane.x(Axis::linear("z₁").domain(-far, far)).y(Axis::linear("z₂").domain(-far, far)).equal();
             for (k, method) in self.shown() {
                 let theta = &self.runs[k].theta;
-                let length = dot(theta, theta).sqrt();
+                let length = inner(theta, theta).sqrt();
                 if length > 0.0 {
                     // At right angles to θ, out to the edge of the picture.
                     let [x, y] = [-theta[1] / length, theta[0] / length];
@@ -552,8 +549,8 @@ impl Exhibit for NormalizedLr {
             plane.rule_y([0.0]).ink(Ink::Muted);
             for (k, method) in self.shown() {
                 let theta = &self.runs[k].theta;
-                let length = dot(theta, theta).sqrt().max(1e-300);
-                let mut margins: Vec<f64> = fixed.data.rows().map(|z| dot(z, theta) / length).collect();
+                let length = inner(theta, theta).sqrt().max(1e-300);
+                let mut margins: Vec<f64> = fixed.data.rows().map(|z| inner(z, theta) / length).collect();
                 margins.sort_by(f64::total_cmp);
                 plane.line((1..=margins.len()).map(|k| k as f64), &margins).of(method.id());
             }
@@ -765,7 +762,7 @@ mod tests {
     fn the_perceptron_is_within_novikoffs_bound() {
         // Every update of Rosenblatt's rule counts against (R/μ)²; so does every step along a mean.
         let data = Data::random(&mut Rng::seed_from_u64(4));
-        let radius = data.rows().map(|z| dot(z, z)).fold(0.0, f64::max);
+        let radius = data.rows().map(|z| inner(z, z)).fold(0.0, f64::max);
         let bound = radius / (0.1 * 0.1);
         let mut run = Run::new(Method::Mean, 1.0, &data);
         while !run.is_done() {

@@ -28,7 +28,7 @@
 
 use crate::plane::{self, Field, Plane, Window};
 use orrery_core::prelude::*;
-use orrery_kernels::linalg::{DMatrix, LineFit};
+use orrery_kernels::linalg::{DMatrix, LineFit, inner};
 use orrery_kernels::math::{log, log_spaced, log10, pow};
 use orrery_kernels::random::{direction, normals, with_singular_values};
 use std::rc::Rc;
@@ -163,12 +163,12 @@ impl Problem {
     fn gradient(&self, w: &[f64], gradient: &mut [f64]) -> f64 {
         if self.law == Law::SingleSample {
             for (g, row) in gradient.iter_mut().zip(self.hessian.chunks_exact(self.dimension)) {
-                *g = dot(row, w);
+                *g = inner(row, w);
             }
         } else {
             gradient.iter_mut().zip(self.hessian.iter().zip(w)).for_each(|(g, (h, w))| *g = h * w);
         }
-        0.5 * dot(gradient, w)
+        0.5 * inner(gradient, w)
     }
 
     /// A stochastic gradient where the full one is `full`: $\mathbb Eg=\nabla f$, $\mathbb E\|g\|^2\le\rho\|\nabla f\|^2$, with
@@ -178,7 +178,7 @@ impl Problem {
         match self.law {
             Law::Isotropic => {
                 // g = ∇f + √(ρ-1) ‖∇f‖ z, with z on the unit sphere
-                let length = spread * dot(full, full).sqrt();
+                let length = spread * inner(full, full).sqrt();
                 let z = direction(full.len(), rng);
                 g.iter_mut().zip(full.iter().zip(&z)).for_each(|(g, (f, z))| *g = f + length * z);
             }
@@ -202,16 +202,12 @@ impl Problem {
                 for _ in 0..scale as usize {
                     let at = rng.random_range(0..count) as usize * self.dimension;
                     let a = &self.rows[at..at + self.dimension];
-                    let along = dot(a, w) / scale;
+                    let along = inner(a, w) / scale;
                     g.iter_mut().zip(a).for_each(|(g, a)| *g += along * a);
                 }
             }
         }
     }
-}
-
-fn dot(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| x * y).sum()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -686,9 +682,9 @@ mod tests {
             for _ in 0..count {
                 problem.noisy(scale, &w, &full, &mut g, &mut rng);
                 mean.iter_mut().zip(&g).for_each(|(mean, g)| *mean += g / f64::from(count));
-                square += dot(&g, &g) / f64::from(count);
+                square += inner(&g, &g) / f64::from(count);
             }
-            let ratio = square / dot(&full, &full);
+            let ratio = square / inner(&full, &full);
             let off: f64 = mean.iter().zip(&full).map(|(m, f)| (m - f) * (m - f)).sum();
             // The mean of n draws is off by about the deviation over √n.
             assert!(off < 9.0 * square / f64::from(count), "{law:?}: {off}");

@@ -30,7 +30,7 @@
 //! up. With one and a half measurements a dimension the landscape has other stationary points, and the runs end there.
 
 use orrery_core::prelude::*;
-use orrery_kernels::linalg::DMatrix;
+use orrery_kernels::linalg::{DMatrix, inner};
 use orrery_kernels::math::{log_spaced, log10};
 use orrery_kernels::random::{direction, normals};
 use std::collections::VecDeque;
@@ -127,10 +127,6 @@ pub struct Setting {
     pub decaying: bool,
 }
 
-fn dot(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| x * y).sum()
-}
-
 /// y ← y + s x
 fn add(s: f64, x: &[f64], y: &mut [f64]) {
     y.iter_mut().zip(x).for_each(|(y, x)| *y += s * x);
@@ -188,7 +184,7 @@ impl Samples {
                 v.push([&vec![0.0; half], &a[half..]].concat());
             }
         }
-        let mut b: Vec<f64> = u.iter().zip(&v).map(|(u, v)| dot(u, &signal) * dot(v, &signal)).collect();
+        let mut b: Vec<f64> = u.iter().zip(&v).map(|(u, v)| inner(u, &signal) * inner(v, &signal)).collect();
         let wrong = (setting.outliers * m as f64).round() as usize;
         for b in &mut b[..wrong] {
             let size: f64 = rng.sample(StandardNormal);
@@ -211,7 +207,7 @@ impl Samples {
 
     /// $\langle u_i,x\rangle$ and $\langle v_i,x\rangle$.
     fn factors(&self, i: usize, x: &[f64]) -> [f64; 2] {
-        [dot(&self.u[i], x), dot(&self.v[i], x)]
+        [inner(&self.u[i], x), inner(&self.v[i], x)]
     }
 
     /// $c_i(x)$, with $\nabla c_i(x)=\langle v_i,x\rangle u_i+\langle u_i,x\rangle v_i$ written into `gradient`.
@@ -244,7 +240,7 @@ impl Samples {
             Model::ProxLinear => {
                 // x⁺ = x - clip(c / (α‖∇c‖²), -1, 1) α ∇c: as far as the model's zero, and no farther than the line goes
                 let c = self.inner(i, x, gradient);
-                let square = dot(gradient, gradient);
+                let square = inner(gradient, gradient);
                 if square > 0.0 {
                     add(-(c / (alpha * square)).clamp(-1.0, 1.0) * alpha, gradient, x);
                 }
@@ -255,10 +251,10 @@ impl Samples {
                 let [u, v] = [&self.u[i], &self.v[i]];
                 // The least move with those factors.
                 match self.problem {
-                    Problem::PhaseRetrieval => add((s - here[0]) / dot(u, u), u, x),
+                    Problem::PhaseRetrieval => add((s - here[0]) / inner(u, u), u, x),
                     Problem::BlindDeconvolution => {
-                        add((s - here[0]) / dot(u, u), u, x);
-                        add((t - here[1]) / dot(v, v), v, x);
+                        add((s - here[0]) / inner(u, u), u, x);
+                        add((t - here[1]) / inner(v, v), v, x);
                     }
                 }
             }
@@ -269,7 +265,7 @@ impl Samples {
     /// $y=x\mp\alpha\nabla c(y)$, and of those on it, $st=b$.
     fn prox_factors(&self, i: usize, alpha: f64, [s0, t0]: [f64; 2]) -> [f64; 2] {
         let b = self.b[i];
-        let [square_u, square_v] = [dot(&self.u[i], &self.u[i]), dot(&self.v[i], &self.v[i])];
+        let [square_u, square_v] = [inner(&self.u[i], &self.u[i]), inner(&self.v[i], &self.v[i])];
         let [p, q] = [alpha * square_u, alpha * square_v];
         let mut candidates = [[s0, t0]; 8];
         let mut count = 1;
@@ -327,7 +323,7 @@ impl Samples {
             for (i, gradient) in gradients.chunks_exact_mut(d).enumerate() {
                 c[i] = self.inner(i, &y, gradient);
             }
-            let squares: Vec<f64> = gradients.chunks_exact(d).map(|g| dot(g, g)).collect();
+            let squares: Vec<f64> = gradients.chunks_exact(d).map(|g| inner(g, g)).collect();
             // p = z - Σ wᵢ ∇cᵢ / (m σ), with z between x and y
             let mut p: Vec<f64> = x.iter().zip(&y).map(|(x, y)| (rho_hat * x + self.rho * y) / sigma).collect();
             w.iter().zip(gradients.chunks_exact(d)).for_each(|(w, g)| add(-w / scale, g, &mut p));
@@ -337,7 +333,7 @@ impl Samples {
                     if squares[i] <= 0.0 {
                         continue;
                     }
-                    let slope = c[i] + dot(g, &p) - dot(g, &y);
+                    let slope = c[i] + inner(g, &p) - inner(g, &y);
                     let next = (w[i] + scale * slope / squares[i]).clamp(-1.0, 1.0);
                     let change = next - w[i];
                     w[i] = next;
@@ -477,7 +473,7 @@ const HALF: f64 = 1.6;
 
 impl Fixed {
     fn on_plane(&self, x: &[f64]) -> [f64; 2] {
-        [dot(&self.plane[0], x), dot(&self.plane[1], x)]
+        [inner(&self.plane[0], x), inner(&self.plane[1], x)]
     }
 
     fn grid<'a>(&self, values: &'a [f64]) -> Grid<'a> {
@@ -535,7 +531,7 @@ impl StochasticModelBased {
                     let alpha = run.alpha * rate(*iterations);
                     let mut gradient = vec![0.0; samples.signal.len()];
                     samples.inner(i, &run.x[start], &mut gradient);
-                    let square = dot(&gradient, &gradient).min(FAR * FAR);
+                    let square = inner(&gradient, &gradient).min(FAR * FAR);
                     self.sums[rung][0] += alpha * alpha * square / STARTS as f64;
                     self.sums[rung][1] += alpha / STARTS as f64;
                     advance(run, start, i, rate(*iterations));
@@ -657,10 +653,10 @@ impl Exhibit for StochasticModelBased {
         let plane = if d == 2 {
             [vec![1.0, 0.0], vec![0.0, 1.0]]
         } else {
-            let along = dot(&samples.signal, &starts[0]);
+            let along = inner(&samples.signal, &starts[0]);
             let mut across = starts[0].clone();
             add(-along, &samples.signal, &mut across);
-            let size = dot(&across, &across).sqrt();
+            let size = inner(&across, &across).sqrt();
             across.iter_mut().for_each(|x| *x /= size);
             [samples.signal.clone(), across]
         };
@@ -872,7 +868,7 @@ impl StochasticModelBased {
         let i = self.sample;
         let mut gradient = vec![0.0; x.len()];
         let c = samples.inner(i, x, &mut gradient);
-        let square = dot(&gradient, &gradient);
+        let square = inner(&gradient, &gradient);
         let alpha = setting.alpha / (setting.iterations as f64).sqrt();
         if !(square > 1e-20 && square < 1e12 && c.is_finite()) {
             return;
@@ -901,7 +897,7 @@ impl StochasticModelBased {
             let mut y = x.clone();
             samples.step(*model, i, alpha, &mut y, &mut vec![0.0; x.len()]);
             let off: Vec<f64> = y.iter().zip(x).map(|(y, x)| y - x).collect();
-            let to = dot(&off, &gradient) / square;
+            let to = inner(&off, &gradient) / square;
             figure.dot([to], [value(to)]).of(model.id()).radius(4.0);
         }
     }
@@ -933,13 +929,13 @@ mod tests {
                 for model in [Model::ProxLinear, Model::ProxPoint, Model::Subgradient] {
                     let cost = |y: &[f64]| {
                         let off: Vec<f64> = y.iter().zip(&x).map(|(y, x)| y - x).collect();
-                        let along = dot(&gradient, &off);
+                        let along = inner(&gradient, &off);
                         let value = match model {
                             Model::Subgradient => c.abs() + c.signum() * along,
                             Model::ProxLinear => (c + along).abs(),
                             Model::ProxPoint => samples.inner(3, y, &mut [0.0; 20]).abs(),
                         };
-                        value + dot(&off, &off) / (2.0 * alpha)
+                        value + inner(&off, &off) / (2.0 * alpha)
                     };
                     let mut y = x.clone();
                     samples.step(model, 3, alpha, &mut y, &mut [0.0; 20]);

@@ -26,7 +26,7 @@ use orrery_core::figure::{Ink, Symbol};
 use orrery_core::prelude::*;
 use orrery_kernels::data::steps;
 use orrery_kernels::legendre::orthonormal_legendre;
-use orrery_kernels::linalg::{DMatrix, DVector, expm};
+use orrery_kernels::linalg::{DMatrix, DVector, expm, inner};
 use orrery_kernels::math::{PI, TAU, cos, exp, log10, pow};
 use orrery_kernels::random::{normal_matrix, normals};
 use orrery_kernels::ssm::{BlockScan, MinNorm, Rule, System, discretise, fourier, fout, legs, legt};
@@ -324,10 +324,6 @@ fn readings(family: Family, n: usize, lags: impl Iterator<Item = usize>, timesca
     all
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
 /// Squared relative errors, each `Σ_j w_j (u_j − û_j)² / Σ_j w_j u_j²` of one moment, added up over the moments of the run.
 /// None as soon as one of them has none.
 #[derive(Clone, Copy)]
@@ -406,7 +402,7 @@ impl HippoWarpedLegendre {
             return self.memory.best_history(block);
         }
         let x = self.memory.states.get(block)?;
-        Some(self.readings.chunks_exact(x.len()).map(|p| dot(p, x.as_slice())).collect())
+        Some(self.readings.chunks_exact(x.len()).map(|p| inner(p, x.as_slice())).collect())
     }
 
     /// The state of LegS read as if it were that of the time-varying system, whose weight is uniform over [0, t]:
@@ -417,7 +413,7 @@ impl HippoWarpedLegendre {
         let mut p = vec![0.0; x.len()];
         let value = |lag: usize| {
             orthonormal_legendre(1.0 - 2.0 * (lag as f64 + 0.5) / lags as f64, &mut p);
-            dot(&p, x.as_slice())
+            inner(&p, x.as_slice())
         };
         Some((0..lags).map(value).collect())
     }
@@ -503,7 +499,7 @@ impl HippoWarpedLegendre {
             for (column, (&lag, p)) in lags.iter().zip(readings.chunks_exact(n)).enumerate() {
                 if lag < now {
                     let u = self.signal[now - 1 - lag];
-                    let error = u - dot(p, x.as_slice());
+                    let error = u - inner(p, x.as_slice());
                     errors[column] += error * error;
                     energies[column] += u * u;
                 }

@@ -27,6 +27,7 @@
 
 use orrery_core::figure::{Ink, Symbol};
 use orrery_core::prelude::*;
+use orrery_kernels::linalg::inner;
 use orrery_kernels::autodiff::{Graph, Node};
 use orrery_kernels::data::copying;
 use orrery_kernels::math::{PI, cos, exp, log, pow, sin, softplus};
@@ -201,7 +202,7 @@ impl Flow {
             .collect();
         for (l, (x, slope)) in x.chunks_exact(d).zip(slope.chunks_exact_mut(d)).enumerate() {
             let values = values[..(l + 1) * d].chunks_exact(d);
-            let scores: Vec<f64> = values.clone().map(|v| dot(x, v)).collect();
+            let scores: Vec<f64> = values.clone().map(|v| inner(x, v)).collect();
             let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let weights: Vec<f64> = scores.iter().map(|score| exp(score - top)).collect();
             let sum: f64 = weights.iter().sum();
@@ -221,13 +222,9 @@ impl Flow {
     }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
 /// The length of each token.
 fn sizes(x: &[f64], d: usize) -> Vec<f64> {
-    x.chunks_exact(d).map(|x| dot(x, x).sqrt()).collect()
+    x.chunks_exact(d).map(|x| inner(x, x).sqrt()).collect()
 }
 
 /// A flow on its way, watched.
@@ -326,7 +323,7 @@ fn random_draw(settings: &Settings, rng: &mut Rng) -> Draw {
     // d log|x| / d log t = t x·ẋ / x·x
     let (x, slope) = (&x[..flow.d], &slope[..flow.d]);
     let ended = mu < 0.0 && run.solution.t() >= DRAW_TIME;
-    let exponent = ended.then(|| DRAW_TIME * dot(x, slope) / dot(x, x).max(1e-300));
+    let exponent = ended.then(|| DRAW_TIME * inner(x, slope) / inner(x, x).max(1e-300));
     let growth = run.growth();
     let least = growth.iter().copied().fold(f64::INFINITY, f64::min);
     let greatest = growth.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -818,7 +815,7 @@ impl MambaTokenFlow {
             let p = [at(i % side), at(i / side)];
             let mut slope = [0.0; 2];
             self.flow.slope(&p, &mut slope);
-            let size = dot(&slope, &slope).sqrt();
+            let size = inner(&slope, &slope).sqrt();
             if size > 1e-9 {
                 let length = 0.36 * (size / (size + 0.3)).sqrt();
                 from.push(p);

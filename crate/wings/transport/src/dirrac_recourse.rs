@@ -29,7 +29,7 @@
 //! angle instead. At equal cost Wachter's counterfactual is pushed on along its own direction.
 
 use orrery_core::prelude::*;
-use orrery_kernels::linalg::{DMatrix, DVector};
+use orrery_kernels::linalg::{DMatrix, DVector, inner};
 use orrery_kernels::math::{PI, TAU, asin, atan2, cos, exp, log, normal_cdf, sin};
 use orrery_kernels::transport::{Gaussian, square_root};
 use std::rc::Rc;
@@ -156,7 +156,7 @@ fn fit<'a>(people: impl Iterator<Item = (&'a Vec<f64>, f64)> + Clone, n: usize) 
         let mut hessian = DMatrix::<f64>::identity(n, n) * RIDGE;
         for (x, class) in people.clone() {
             // p = σ(θᵀx);  ∇ = Σ (p - y) x,  ∇² = Σ p (1 - p) x xᵀ
-            let p = 1.0 / (1.0 + exp(-dot(theta.as_slice(), x)));
+            let p = 1.0 / (1.0 + exp(-inner(theta.as_slice(), x)));
             for i in 0..n {
                 gradient[i] += (p - class) * x[i] / PEOPLE as f64;
                 for j in 0..=i {
@@ -173,10 +173,6 @@ fn fit<'a>(people: impl Iterator<Item = (&'a Vec<f64>, f64)> + Clone, n: usize) 
     }
     let length = theta.norm();
     theta.iter().map(|theta| if length > 0.0 { theta / length } else { 0.0 }).collect()
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// The point of $\{x:\|x-c\|_1\le\delta\}$ nearest to `x`: every entry of $x-c$ shrinks by one threshold. (Duchi,
@@ -211,7 +207,7 @@ struct Component {
 
 /// A matrix by rows, times a vector.
 fn times(matrix: &[f64], x: &[f64]) -> Vec<f64> {
-    matrix.chunks_exact(x.len()).map(|row| dot(row, x)).collect()
+    matrix.chunks_exact(x.len()).map(|row| inner(row, x)).collect()
 }
 
 fn moments(models: &[Vec<f64>]) -> (Vec<f64>, Vec<f64>) {
@@ -246,9 +242,9 @@ impl Component {
 
     /// The greatest risk of $x$ within the ball, and what leads there.
     fn worst(&self, x: &[f64], rho: f64, family: Family) -> Worst {
-        let length = dot(x, x).sqrt();
+        let length = inner(x, x).sqrt();
         let along = times(&self.sigma, x);
-        let (m0, s0) = (dot(&self.theta, x), dot(&along, x).max(0.0).sqrt());
+        let (m0, s0) = (inner(&self.theta, x), inner(&along, x).max(0.0).sqrt());
         let (r, d) = (rho * length, (m0 * m0 + s0 * s0).sqrt());
         // The tangent from the origin to the disk of radius r = ρ‖x‖ around (m₀, s₀).
         let angle = atan2(s0, m0) + asin(if d > r { r / d } else { 1.0 });
@@ -277,12 +273,12 @@ impl Component {
 
     /// A model drawn from the worst law at $x$.
     fn draw(&self, x: &[f64], worst: &Worst, family: Family, rng: &mut Rng) -> Vec<f64> {
-        let (n, length) = (x.len(), dot(x, x).sqrt());
+        let (n, length) = (x.len(), inner(x, x).sqrt());
         // μ = θ̂ - t x/‖x‖; Σ = T Σ̂ T with T = I + u x xᵀ/(s₀ ‖x‖).
         let z: Vec<f64> = (0..n).map(|_| rng.sample(StandardNormal)).collect();
         let mut deviation = times(&self.root, &z);
         let s0 = worst.s - worst.u * length;
-        let stretch = worst.u / (s0.max(1e-12) * length) * dot(x, &deviation);
+        let stretch = worst.u / (s0.max(1e-12) * length) * inner(x, &deviation);
         deviation.iter_mut().zip(x).for_each(|(d, x)| *d += stretch * x);
         let mut model: Vec<f64> = (0..n).map(|i| self.theta[i] - worst.t * x[i] / length + deviation[i]).collect();
         if family == Family::Any {
@@ -290,7 +286,7 @@ impl Component {
             let (m, s) = (worst.m, worst.s);
             let low = rng.random::<f64>() < s * s / (s * s + m * m);
             let aim = if low { -1e-9 } else { (s * s + m * m) / m };
-            let across = (aim - dot(&model, x)) / (length * length);
+            let across = (aim - inner(&model, x)) / (length * length);
             model.iter_mut().zip(x).for_each(|(model, x)| *model += across * x);
         }
         model
@@ -382,7 +378,7 @@ impl Descent {
         }
         let features = self.x.len() - 1;
         gradient.truncate(features);
-        let length = dot(&gradient, &gradient).sqrt();
+        let length = inner(&gradient, &gradient).sqrt();
         let eta = 0.3 * self.delta * exp(log(0.97) * self.taken as f64);
         if length > 0.0 {
             self.x.iter_mut().zip(&gradient).for_each(|(x, g)| *x -= eta * g / length);
@@ -458,7 +454,7 @@ impl World {
     /// The least margin over the box $\|\theta-\hat\theta\|_\infty\le\rho$, to be raised: $\hat\theta^\top
     /// x-\rho\|x\|_1$. (The worst logistic loss falls as it grows.)
     fn roar(&self, x: &[f64]) -> (f64, Vec<f64>) {
-        let margin = dot(&self.present, x) - self.rho * x.iter().map(|x| x.abs()).sum::<f64>();
+        let margin = inner(&self.present, x) - self.rho * x.iter().map(|x| x.abs()).sum::<f64>();
         (-margin, self.present.iter().zip(x).map(|(theta, x)| self.rho * x.signum() - theta).collect())
     }
 
@@ -475,7 +471,7 @@ impl World {
     /// The least change that today's model accepts with a margin of 0.05, if the budget allows it.
     fn wachter(&self, from: &[f64], delta: f64) -> Vec<f64> {
         let most = self.present[..from.len() - 1].iter().fold(0.0, |most: f64, theta| most.max(theta.abs()));
-        let missing = (0.05 - dot(&self.present, from)).max(0.0);
+        let missing = (0.05 - inner(&self.present, from)).max(0.0);
         self.along_wachter(from, (missing / most.max(1e-12)).min(delta))
     }
 }
@@ -485,7 +481,7 @@ fn validity<'a>(models: impl Iterator<Item = &'a Vec<f64>>, x: &[f64]) -> Option
     let (mut count, mut valid) = (0.0, 0.0);
     for theta in models {
         count += 1.0;
-        valid += if dot(theta, x) > 0.0 { 1.0 } else { 0.0 };
+        valid += if inner(theta, x) > 0.0 { 1.0 } else { 0.0 };
     }
     (count > 0.0).then(|| valid / count)
 }
@@ -506,7 +502,7 @@ const TRIALS: usize = 10_000;
 impl Search {
     fn risk(part: &Component, moves: &[f64], x: &[f64], rho: f64, family: Family) -> f64 {
         let n = x.len();
-        let m = dot(&part.theta, x) + rho * dot(&moves[..n], x);
+        let m = inner(&part.theta, x) + rho * inner(&moves[..n], x);
         // s = ‖(Σ̂^½ + N)ᵀ x‖
         let row = |j: usize| (0..n).map(|i| (part.root[i * n + j] + rho * moves[n + i * n + j]) * x[i]).sum::<f64>();
         let s = (0..n).map(|j| row(j) * row(j)).sum::<f64>().sqrt();
@@ -521,7 +517,7 @@ impl Search {
         for _ in 0..trials {
             let step = |best: &f64| best + self.reach * rng.sample::<f64, _>(StandardNormal);
             let mut moves: Vec<f64> = self.best.iter().map(step).collect();
-            let length = dot(&moves, &moves).sqrt();
+            let length = inner(&moves, &moves).sqrt();
             if length > 1.0 {
                 moves.iter_mut().for_each(|entry| *entry /= length);
             }
@@ -600,7 +596,7 @@ impl Dirrac {
             let k = component(&world.weights, (i as f64 + 0.5) / MODELS as f64);
             let (part, worst) = (&world.components[k], &parts[k]);
             let fails = worst.certain || worst.value >= 1.0 || {
-                dot(&part.draw(x, worst, world.family, &mut self.rng), x) <= 0.0
+                inner(&part.draw(x, worst, world.family, &mut self.rng), x) <= 0.0
             };
             rejected += if fails { 1.0 / MODELS as f64 } else { 0.0 };
         }
@@ -934,10 +930,10 @@ mod tests {
             theta in prop::collection::vec(-1.0_f64..1.0, 3), entries in prop::collection::vec(-0.3_f64..0.3, 9),
             x in prop::collection::vec(-2.0_f64..2.0, 3), rho in 0.01_f64..0.3, seed in 0_u64..1000,
         ) {
-            let (part, length) = (part(&theta, &entries), dot(&x, &x).sqrt());
+            let (part, length) = (part(&theta, &entries), inner(&x, &x).sqrt());
             for family in [Family::Gaussian, Family::Any] {
                 let worst = part.worst(&x, rho, family);
-                let (m0, s0) = (dot(&theta, &x), dot(&times(&part.sigma, &x), &x).sqrt());
+                let (m0, s0) = (inner(&theta, &x), inner(&times(&part.sigma, &x), &x).sqrt());
                 let risk = |m: f64, s: f64| match family {
                     Family::Gaussian => normal_cdf(-m / s),
                     Family::Any => if m <= 0.0 { 1.0 } else { s * s / (s * s + m * m) },
@@ -962,7 +958,7 @@ mod tests {
             x in prop::collection::vec(0.5_f64..2.0, 3), d in prop::collection::vec(-1.0_f64..1.0, 3), rho in 0.001_f64..0.02,
         ) {
             let part = part(&theta, &entries);
-            let (worst, length) = (part.worst(&x, rho, Family::Gaussian), dot(&x, &x).sqrt());
+            let (worst, length) = (part.worst(&x, rho, Family::Gaussian), inner(&x, &x).sqrt());
             let s0 = worst.s - worst.u * length;
             // Where no deviation is left along x, rounding is all there is of it.
             prop_assume!(s0 > 0.05);
@@ -972,7 +968,7 @@ mod tests {
             let sigma = &map * DMatrix::from_row_slice(3, 3, &part.sigma) * &map;
             let distance = part.distance(&mu, sigma.as_slice()).expect("moments");
             prop_assert!((distance - rho).abs() < 1e-6, "{distance} {rho}");
-            prop_assert!((dot(&mu, &x) - worst.m).abs() < 1e-12);
+            prop_assert!((inner(&mu, &x) - worst.m).abs() < 1e-12);
             let direction = DVector::from_column_slice(&x);
             prop_assert!(((direction.transpose() * &sigma * &direction)[0].sqrt() - worst.s).abs() < 1e-12);
 
@@ -983,7 +979,7 @@ mod tests {
                 };
                 let (here, h) = (at(0.0), 1e-5);
                 let slope = (at(h).value - at(-h).value) / (2.0 * h);
-                prop_assert!((here.slope * dot(&here.gradient, &d) - slope).abs() < 1e-7, "{slope}");
+                prop_assert!((here.slope * inner(&here.gradient, &d) - slope).abs() < 1e-7, "{slope}");
             }
         }
 
@@ -1005,7 +1001,7 @@ mod tests {
             prop_assert!(divergence(q) <= epsilon + 1e-9 && (q.iter().sum::<f64>() - 1.0).abs() < 1e-12);
             prop_assert!(without == 3 || q[without] == 0.0);
             if divergence(other) <= epsilon {
-                prop_assert!(dot(&other, &f) <= dot(&q, &f) + 1e-9);
+                prop_assert!(inner(&other, &f) <= inner(&q, &f) + 1e-9);
             }
         }
     }
