@@ -28,7 +28,7 @@
 
 use crate::curves::Curves;
 use orrery_core::prelude::*;
-use orrery_kernels::linalg::{LineFit, View, matvec, ridge, inner};
+use orrery_kernels::linalg::{LineFit, View, inner, matvec, ridge};
 use orrery_kernels::math::{exp, log, log_sum_exp};
 use orrery_kernels::random::{normals, symmetric};
 use std::rc::Rc;

@@ -28,8 +28,8 @@
 //! $\gamma=10^4$, and the normalised method there and at your $\gamma$.
 
 use orrery_core::prelude::*;
-use orrery_kernels::linalg::inner;
 use orrery_kernels::data::half_spaces;
+use orrery_kernels::linalg::inner;
 use orrery_kernels::math::{PI, atan2, cos, log_spaced, sigmoid_wide, sin, softplus};
 use orrery_kernels::random::{direction, normals};
 use std::rc::Rc;

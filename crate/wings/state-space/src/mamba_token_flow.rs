@@ -27,9 +27,9 @@
 
 use orrery_core::figure::{Ink, Symbol};
 use orrery_core::prelude::*;
-use orrery_kernels::linalg::inner;
 use orrery_kernels::autodiff::{Graph, Node};
 use orrery_kernels::data::copying;
+use orrery_kernels::linalg::inner;
 use orrery_kernels::math::{PI, cos, exp, log, pow, sin, softplus};
 use orrery_kernels::networks::Parameters;
 use orrery_kernels::ode::DormandPrince;
