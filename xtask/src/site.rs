@@ -9,13 +9,14 @@ use std::process::Command;
 pub fn build(project: &Project, wings: &[&Wing]) -> Result<()> {
     tools::for_building(project)?;
     wasm::build(project, wings)?;
-    manifest(project)?;
+    manifest(project, wings)?;
     pages(project)
 }
 
-/// Runs every default scenario natively and writes what the pages are made of.
-fn manifest(project: &Project) -> Result<()> {
-    orrery(project, |command| command.args(["manifest", "--out", "web/generated"]))
+/// Runs the default scenarios of `wings` natively, and those that were never run, and writes what the pages are made of.
+fn manifest(project: &Project, wings: &[&Wing]) -> Result<()> {
+    let slugs = wings.iter().map(|wing| wing.slug.as_str()).collect::<Vec<_>>().join(",");
+    orrery(project, |command| command.args(["manifest", "--out", "web/generated", "--only", &slugs]))
 }
 
 /// Runs the command line of the exhibits.

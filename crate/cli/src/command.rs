@@ -72,7 +72,7 @@ enum Command {
         /// The folder to write into.
         #[arg(long)]
         out: PathBuf,
-        /// Runs only these exhibits or wings; what the folder holds of the others stays.
+        /// Runs only these exhibits or wings, and what the folder does not hold; the others stay as they are.
         #[arg(long, value_delimiter = ',')]
         only: Vec<String>,
     },

@@ -69,32 +69,38 @@ pub struct Written {
     pub removed: usize,
 }
 
-/// Writes `manifest.json`, `exhibit/<slug>.json` and `poster/<slug>.json` into `folder`. `chosen` are run; of the
-/// others, those that `folder` holds already stay as they are.
+/// Writes `manifest.json`, `exhibit/<slug>.json` and `poster/<slug>.json` into `folder`. `chosen` are run, and those that
+/// `folder` does not hold; the others stay as they are.
 ///
 /// # Errors
 /// An exhibit that breaks at its defaults, or a file that cannot be written.
 pub fn write(registry: &Registry, chosen: &[&'static Entry], folder: &Path) -> Result<Written, Refusal> {
-    let made: Vec<(CardLine, usize)> =
-        chosen.par_iter().with_max_len(1).map(|entry| one(entry, folder)).collect::<Result<_, _>>()?;
-    let mut written = made.iter().map(|(_, changed)| changed).sum::<usize>();
-    let mut cards: BTreeMap<&str, CardLine> = made.into_iter().map(|(card, _)| (card.card.slug, card)).collect();
-
     let old = verdicts(folder);
+    let mut cards = BTreeMap::new();
+    let mut run = Vec::new();
     for entry in registry.entries() {
         let slug = entry.card.slug;
+        let wanted = chosen.iter().any(|chosen| chosen.card.slug == slug);
         let there = ["exhibit", "poster"].iter().all(|kind| file(folder, kind, slug).exists());
-        if let Some(verdict) = old.get(slug).filter(|_| there && !cards.contains_key(slug)) {
-            cards.insert(slug, CardLine { card: entry.card, wing: entry.wing, verdict: verdict.clone() });
+        match old.get(slug).filter(|_| there && !wanted) {
+            Some(verdict) => {
+                cards.insert(slug, CardLine { card: entry.card, wing: entry.wing, verdict: verdict.clone() });
+            }
+            None => run.push(entry),
         }
     }
+    let made: Vec<(CardLine, usize)> =
+        run.par_iter().with_max_len(1).map(|entry| one(entry, folder)).collect::<Result<_, _>>()?;
+    let mut written = made.iter().map(|(_, changed)| changed).sum::<usize>();
+    cards.extend(made.into_iter().map(|(card, _)| (card.card.slug, card)));
+
     let removed = ["exhibit", "poster"].iter().map(|kind| remove_others(&folder.join(kind), &cards)).sum();
     let exhibits: Vec<CardLine> = registry.entries().filter_map(|entry| cards.get(entry.card.slug).cloned()).collect();
     let hung: BTreeSet<&str> = exhibits.iter().map(|card| card.wing).collect();
     let wings = registry.wings().iter().filter(|wing| hung.contains(wing.slug));
     let wings = wings.map(|wing| WingLine { slug: wing.slug, title: wing.title }).collect();
     written += usize::from(put(&folder.join("manifest.json"), &Manifest { wings, exhibits })?);
-    Ok(Written { run: chosen.len(), written, removed })
+    Ok(Written { run: run.len(), written, removed })
 }
 
 fn file(folder: &Path, kind: &str, slug: &str) -> PathBuf {
