@@ -5,21 +5,21 @@ use orrery_core::registry::{Entry, Wing};
 
 /// Every wing, in the order of the gallery.
 pub static REGISTRY: Registry = Registry(&[
-    orrery_optimizers::WING,
-    orrery_training_dynamics::WING,
-    orrery_low_rank::WING,
-    orrery_transport::WING,
-    orrery_state_space::WING,
-    orrery_dynamics::WING,
+    &orrery_optimizers::WING,
+    &orrery_training_dynamics::WING,
+    &orrery_low_rank::WING,
+    &orrery_transport::WING,
+    &orrery_state_space::WING,
+    &orrery_dynamics::WING,
 ]);
 
 /// A list of wings.
 #[derive(Clone, Copy)]
-pub struct Registry(pub &'static [Wing]);
+pub struct Registry(pub &'static [&'static Wing]);
 
 impl Registry {
     /// The wings.
-    pub fn wings(&self) -> &'static [Wing] {
+    pub fn wings(&self) -> &'static [&'static Wing] {
         self.0
     }
 

@@ -11,12 +11,12 @@ use std::fs;
 use std::path::PathBuf;
 
 static REGISTRY: Registry = Registry(&[
-    Wing {
+    &Wing {
         slug: "antiquity",
         title: "Antiquity",
         exhibits: &[Entry::of::<heron::HeronRoots>("antiquity", include_str!("specimen/heron.rs"))],
     },
-    Wing { slug: "empty", title: "Empty", exhibits: &[] },
+    &Wing { slug: "empty", title: "Empty", exhibits: &[] },
 ]);
 
 fn orrery(arguments: &[&str]) -> Answer {

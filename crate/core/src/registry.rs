@@ -69,8 +69,9 @@ macro_rules! wing {
     ($slug:literal, $title:literal; $($file:ident :: $exhibit:ident),* $(,)?) => {
         $(pub mod $file;)*
 
-        /// The wing and its exhibits.
-        pub const WING: $crate::registry::Wing = $crate::registry::Wing {
+        /// The wing and its exhibits. A static's functions are compiled here, and not again in each crate that names it.
+        #[cfg(not(test))]
+        pub static WING: $crate::registry::Wing = $crate::registry::Wing {
             slug: $slug,
             title: $title,
             exhibits: &[$(
