@@ -103,6 +103,39 @@ for weights, eps in [([0.5, 0.5], 0.02), ([0.3, 0.7], 0.01), ([0.2, 0.5, 0.3], 0
     out = discrete_barycenter.FixedBarycenter(threshold=1e-13, max_iterations=100_000)(problem)
     barycentre.append({"eta": 1 / eps, "weights": weights, "measures": flat(measures.T), "masses": flat(out.histogram)})
 
+# Badly scaled: eps = 1e-4 of the range of the costs. POT's logarithmic form must agree.
+draw = np.random.default_rng(31)
+for weights in [[0.4, 0.6], [0.2, 0.5, 0.3]]:
+    count = len(weights)
+    centres, widths = draw.uniform(0.2, 0.8, count), draw.uniform(0.05, 0.1, count)
+    measures = np.exp(-((grid - centres) ** 2) / (2 * widths**2)) + 1e-2
+    measures /= measures.sum(0)
+    problem = barycenter_problem.FixedBarycenterProblem(
+        geometry.Geometry(cost_matrix=jnp.asarray(square), epsilon=1e-4), jnp.asarray(measures.T), jnp.asarray(weights)
+    )
+    out = discrete_barycenter.FixedBarycenter(threshold=1e-13, max_iterations=200_000)(problem)
+    if count == 2:  # Of three, POT takes minutes.
+        theirs = ot.bregman.barycenter(
+            measures, square, 1e-4, np.array(weights), method="sinkhorn_log", numItermax=20_000, stopThr=1e-14, warn=False
+        )
+        assert np.abs(theirs - np.asarray(out.histogram)).max() < 1e-11
+    barycentre.append({
+        "name": "badly scaled", "eta": 1e4, "weights": weights, "measures": flat(measures.T), "masses": flat(out.histogram),
+    })
+
+# Slices of clouds whose axes and masses differ by orders of magnitude.
+m, n, d = 14, 11, 3
+axes = 10.0 ** np.array([-4, 0, 4])
+x, y = draw.normal(size=(m, d)) * axes, draw.normal(size=(n, d)) * axes + axes
+a, b = 10.0 ** draw.uniform(-6, 0, m), 10.0 ** draw.uniform(-6, 0, n)
+a, b = a / a.sum(), b / b.sum()
+directions = ot.sliced.get_random_projections(d, 8, seed=5)
+value = ot.sliced_wasserstein_distance(x, y, a, b, projections=directions, p=2)
+sliced = [{
+    "x": flat(x), "y": flat(y), "a": flat(a), "b": flat(b), "p": 2, "dimension": d, "directions": flat(directions.T),
+    "value": float(value),
+}]
+
 gaussian = []
 for d in [2, 3, 4]:
     means = rng.normal(size=(2, d))
@@ -139,6 +172,7 @@ for name, d, scale, apart in [("condition 1e8", 3, np.array([1e-4, 1e-2, 1.0]), 
     # The barycentre of two lies on the geodesic.
     way = weights[0] * mpmath.eye(d) + weights[1] * (half**-1 * middle * half**-1)
     barycentre_there = np.array((way * a * way).tolist(), dtype=float)
+    map_there = np.array((half**-1 * middle * half**-1).tolist(), dtype=float)
 
     root = lambda matrix: matrix_square_root.sqrtm(matrix, **exactly)[0]
     half = root(jnp.asarray(covariances[0]))
@@ -150,12 +184,12 @@ for name, d, scale, apart in [("condition 1e8", 3, np.array([1e-4, 1e-2, 1.0]), 
     assert np.abs(np.asarray(found)[d:].reshape(d, d) - barycentre_there).max() < 1e-4, name
     gaussian.append({
         "name": name, "dimension": d, "means": flat(means), "covariances": flat(covariances), "squared": squared,
-        "weights": weights, "barycentre": flat(barycentre_there),
+        "weights": weights, "barycentre": flat(barycentre_there), "map": flat(map_there),
     })
 
 import ott
 
 print(json.dumps({
     "made by": f"ott-jax {ott.__version__}, POT {ot.__version__}, mpmath {mpmath.__version__}", "entropic": entropic, "exact": exact, "square": flat(square),
-    "barycentre": barycentre, "gaussian": gaussian,
+    "barycentre": barycentre, "sliced": sliced, "gaussian": gaussian,
 }))

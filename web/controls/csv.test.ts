@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readTable } from './csv';
 
-const table = (columns: string[], ...rows: number[][]) => ({ table: { columns, rows } });
+const table = (columns: string[], ...rows: number[][]) => ({ table: { columns, rows }, unread: 0 });
 
 describe('a file of numbers', () => {
   it.each([
@@ -13,6 +13,20 @@ describe('a file of numbers', () => {
     ['1,2\n3,4.5', ['column 1', 'column 2']],
   ])('is read: %j', (text, columns) => {
     expect(readTable(text)).toEqual(table(columns, [1, 2], [3, 4.5]));
+  });
+
+  it.each(['x,y\n', ''])('is read as far as it is wanted, after %j', (names) => {
+    const text = `${names}${'1,2\r\n'.repeat(3)}# a remark\n 3,4\n\n${'5,6\n'.repeat(1000)}no,number`;
+    const read = readTable(text, 4);
+    expect('table' in read && [read.table.rows, read.unread]).toEqual([
+      [
+        [1, 2],
+        [1, 2],
+        [1, 2],
+        [3, 4],
+      ],
+      1001,
+    ]);
   });
 
   it('may have a separator or a quote in a name', () => {

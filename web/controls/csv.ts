@@ -1,8 +1,36 @@
 /** Reads tables that people have: commas, semicolons, tabs or blanks between the cells, perhaps a line of names. */
 import type { Table } from '../runtime/specs';
 
-/** A table, or why there is none. */
-export type Read = { table: Table } | { complaint: string };
+/** A table and how many rows were left unread, or why there is none. */
+export type Read = { table: Table; unread: number } | { complaint: string };
+
+/** A line that says something, and its number. */
+interface Line {
+  line: string;
+  number: number;
+}
+
+/** The first `most` lines that say something, and how many more there are: of a million only the first are copied. */
+function filledLines(text: string, most: number): { filled: Line[]; more: number } {
+  const end = text.includes('\n') ? '\n' : '\r';
+  const filled: Line[] = [];
+  let more = 0;
+  for (let at = 0, number = 1; at < text.length; number++) {
+    const next = text.indexOf(end, at);
+    const stop = next < 0 ? text.length : next;
+    const first = text.charCodeAt(at);
+    // A sign or a digit at once: no need to look further.
+    if (filled.length === most && first > 0x23 && first < 0x7f) more++;
+    else {
+      const line = text.slice(at, stop).trim();
+      const says = line !== '' && !line.startsWith('#');
+      if (says && filled.length < most) filled.push({ line, number });
+      else if (says) more++;
+    }
+    at = stop + 1;
+  }
+  return { filled, more };
+}
 
 /** The cells of one line; a quoted cell may hold the separator. */
 function cells(line: string, separator: string): string[] {
@@ -29,12 +57,10 @@ function numberIn(cell: string, commas: boolean): number {
   return text === '' ? Number.NaN : Number(text.replace('−', '-'));
 }
 
-/** Reads a table of numbers. */
-export function readTable(text: string): Read {
-  const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/);
-  const filled = lines
-    .map((line, index) => ({ line: line.trim(), number: index + 1 }))
-    .filter(({ line }) => line !== '' && !line.startsWith('#'));
+/** Reads a table of numbers, at most `most` rows of it. */
+export function readTable(text: string, most = Number.POSITIVE_INFINITY): Read {
+  // One more, which may be the names of the columns.
+  const { filled, more } = filledLines(text.replace(/^\uFEFF/, ''), most + 1);
   if (filled.length === 0) return { complaint: 'There is nothing in it.' };
   const first = filled[0].line;
   const separator = ['\t', ';', ','].find((candidate) => first.includes(candidate)) ?? ' ';
@@ -46,7 +72,7 @@ export function readTable(text: string): Read {
   const isNumber = (cell: string) => Number.isFinite(numberIn(cell, commas));
   const named = rows[0].cells.every((cell) => !isNumber(cell));
   const columns = named ? rows[0].cells : rows[0].cells.map((_, index) => `column ${index + 1}`);
-  const body = named ? rows.slice(1) : rows;
+  const body = named ? rows.slice(1) : rows.slice(0, most);
   if (body.length === 0) return { complaint: 'It holds names of columns, but no numbers.' };
   for (const { cells, number } of body) {
     if (cells.length !== columns.length) {
@@ -58,5 +84,6 @@ export function readTable(text: string): Read {
       return { complaint: `Line ${number}, ${columns[bad]}: the cell ${what}, where a number is needed.` };
     }
   }
-  return { table: { columns, rows: body.map(({ cells }) => cells.map((cell) => numberIn(cell, commas))) } };
+  const numbers = body.map(({ cells }) => cells.map((cell) => numberIn(cell, commas)));
+  return { table: { columns, rows: numbers }, unread: more + rows.length - body.length - (named ? 1 : 0) };
 }

@@ -46,11 +46,17 @@ export class PointsControl extends Control<PointsSpec, Point[]> {
   }
 
   private async read(file: File) {
-    const read = readTable(await file.text());
+    const { max, label } = this.spec;
+    const read = readTable(await file.text(), max);
     if ('complaint' in read) this.complaint = read.complaint;
     else if (read.table.columns.length !== 2) {
       this.complaint = `Takes two columns, x and y, not ${read.table.columns.length}.`;
-    } else this.set(read.table.rows as Point[]);
+    } else {
+      this.set(read.table.rows as Point[]);
+      if (read.unread > 0) {
+        this.complaint = `${label}: only the first ${max} of ${max + read.unread} points are used.`;
+      }
+    }
   }
 
   private type(event: Event, index: number, axis: 0 | 1) {

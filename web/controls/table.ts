@@ -32,19 +32,22 @@ export class TableControl extends Control<TableSpec, Table> {
   }
 
   private read(text: string) {
-    const read = readTable(text);
+    const read = readTable(text, this.spec.max_rows);
     if ('complaint' in read) {
       this.complaint = read.complaint;
       return;
     }
-    const { columns } = read.table;
-    const { min_columns, max_columns } = this.spec;
+    const { columns, rows } = read.table;
+    const { min_columns, max_columns, label } = this.spec;
     if (columns.length < min_columns || columns.length > max_columns) {
       this.complaint = `Takes ${min_columns} to ${max_columns} columns, not ${columns.length}.`;
       return;
     }
     this.pasting = false;
     this.set(read.table);
+    if (read.unread > 0) {
+      this.complaint = `${label}: only the first ${rows.length} of ${rows.length + read.unread} rows are used.`;
+    }
   }
 
   protected override input() {

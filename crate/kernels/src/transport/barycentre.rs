@@ -2,7 +2,7 @@
 
 use super::error::check_masses;
 use super::scalar::usable;
-use super::{Entropic, Error, Sinkhorn};
+use super::{Entropic, Error, Scaling, Sinkhorn};
 use crate::math::{exp, log};
 
 /// The measure $p$ on given points that minimises $\sum_sw_s\,\mathrm{OT}_\varepsilon(p,b_s)$, by iterated Bregman
@@ -35,19 +35,11 @@ impl Barycentre {
     /// # Panics
     /// If there are not as many costs as pairs, or weights as measures.
     pub fn new(measures: &[(&[f64], &[f64])], weights: &[f64], points: usize, eta: f64) -> Result<Self, Error> {
-        assert_eq!(measures.len(), weights.len(), "one weight for each measure");
-        let sum = check_masses(weights)?;
-        if points == 0 {
-            return Err(Error::Empty);
-        }
-        let mass = check_masses(measures[0].1)?;
-        let even = vec![mass / points as f64; points];
-        let problem = |(cost, masses): &(&[f64], &[f64])| Entropic::new(cost, eta, even.clone(), masses.to_vec());
-        let problems: Vec<Entropic> = measures.iter().map(problem).collect::<Result<_, _>>()?;
+        let (problems, weights) = problems(measures, weights, points, eta)?;
         let (u, v) = problems.iter().map(Sinkhorn::new).map(|start| (start.u, start.v)).unzip();
         let log_rows = vec![vec![0.0; points]; problems.len()];
-        let weights = weights.iter().map(|weight| weight / sum).collect();
-        Ok(Self { problems, weights, u, v, log_rows, masses: even, turn: 0, iterations: 0 })
+        let masses = problems[0].r().to_vec();
+        Ok(Self { problems, weights, u, v, log_rows, masses, turn: 0, iterations: 0 })
     }
 
     /// The masses of the barycentre so far.
@@ -104,9 +96,98 @@ impl Barycentre {
     }
 }
 
+/// The transport problems from even masses on the barycentre's points to each measure, and the weights as shares.
+fn problems(
+    measures: &[(&[f64], &[f64])],
+    weights: &[f64],
+    points: usize,
+    eta: f64,
+) -> Result<(Vec<Entropic>, Vec<f64>), Error> {
+    assert_eq!(measures.len(), weights.len(), "one weight for each measure");
+    let sum = check_masses(weights)?;
+    if points == 0 {
+        return Err(Error::Empty);
+    }
+    let mass = check_masses(measures[0].1)?;
+    let even = vec![mass / points as f64; points];
+    let problem = |(cost, masses): &(&[f64], &[f64])| Entropic::new(cost, eta, even.clone(), masses.to_vec());
+    let problems = measures.iter().map(problem).collect::<Result<_, _>>()?;
+    Ok((problems, weights.iter().map(|weight| weight / sum).collect()))
+}
+
+/// The same projections by scalings of $K_s=e^{-\eta c_s}$: $b_s=\text{masses}_s/(K_s^\top a_s)$, then
+/// $p=\prod_s(a_sK_sb_s)^{w_s}$ and $a_s=p/(K_sb_s)$. No exponential is taken for an entry, but the kernels must not
+/// underflow where mass has to go: then the answer is an error, and [`Barycentre`] the way.
+#[derive(Clone, Debug)]
+pub struct ScalingBarycentre {
+    problems: Vec<Entropic>,
+    weights: Vec<f64>,
+    forms: Vec<Scaling>,
+    /// $K_sb_s$.
+    rows: Vec<Vec<f64>>,
+    masses: Vec<f64>,
+    iterations: usize,
+}
+
+impl ScalingBarycentre {
+    /// As [`Barycentre::new`].
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn new(measures: &[(&[f64], &[f64])], weights: &[f64], points: usize, eta: f64) -> Result<Self, Error> {
+        let (problems, weights) = problems(measures, weights, points, eta)?;
+        let forms = problems.iter().map(Scaling::new).collect();
+        let masses = problems[0].r().to_vec();
+        Ok(Self { problems, weights, forms, rows: Vec::new(), masses, iterations: 0 })
+    }
+
+    /// The masses of the barycentre so far.
+    pub fn masses(&self) -> &[f64] {
+        &self.masses
+    }
+
+    /// Iterations run.
+    pub fn iterations(&self) -> usize {
+        self.iterations
+    }
+
+    /// Goes on by one measure; after the last one it says what [`Barycentre::advance`] does.
+    ///
+    /// # Errors
+    /// [`Error::Underflow`], as [`Scaling::advance`]. It is final.
+    pub fn advance(&mut self) -> Result<Option<f64>, Error> {
+        let turn = self.rows.len();
+        self.rows.push(self.forms[turn].fill(&self.problems[turn])?);
+        if self.rows.len() < self.forms.len() {
+            return Ok(None);
+        }
+        self.iterations += 1;
+        let mut violation = 0.0;
+        for (i, mass) in self.masses.iter_mut().enumerate() {
+            let plans = || self.weights.iter().zip(&self.rows).zip(&self.forms);
+            *mass = exp(plans().map(|((weight, rows), form)| weight * log(form.a[i] * rows[i])).sum());
+            violation +=
+                plans().map(|((weight, rows), form)| weight * (form.a[i] * rows[i] - *mass).abs()).sum::<f64>();
+            for (form, rows) in self.forms.iter_mut().zip(&self.rows) {
+                form.a[i] = *mass / rows[i];
+                if !(form.a[i].is_finite() && form.a[i] > 0.0) {
+                    return Err(Error::Underflow);
+                }
+            }
+        }
+        self.rows.clear();
+        Ok(Some(violation))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::share;
+    use proptest::prelude::*;
 
     fn grid_cost(n: usize) -> Vec<f64> {
         (0..n * n)
@@ -139,6 +220,28 @@ mod tests {
         let mean: f64 = barycentre.masses().iter().enumerate().map(|(k, mass)| k as f64 * mass).sum();
         assert!((mean - 31.25).abs() < 1e-6, "{mean}");
         assert!((barycentre.masses().iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    }
+
+    proptest! {
+        #[test]
+        fn scalings_make_the_steps_of_the_log_form(
+            (n, k) in (1_usize..=8, 1_usize..4), cost in prop::collection::vec(0.0_f64..1.0, 192), eta in 1.0_f64..50.0,
+            masses in prop::collection::vec(prop_oneof![4 => 0.05_f64..1.0, 1 => Just(0.0)], 24),
+            weights in prop::collection::vec(0.1_f64..1.0, 3),
+        ) {
+            prop_assume!((0..k).all(|s| masses[8 * s..8 * s + n].iter().sum::<f64>() > 0.0));
+            let shares: Vec<Vec<f64>> = (0..k).map(|s| share(&masses[8 * s..8 * s + n])).collect();
+            let measures: Vec<(&[f64], &[f64])> =
+                shares.iter().enumerate().map(|(s, shares)| (&cost[64 * s..64 * s + n * n], &shares[..])).collect();
+            let mut logs = Barycentre::new(&measures, &weights[..k], n, eta).expect("a problem");
+            let mut scalings = ScalingBarycentre::new(&measures, &weights[..k], n, eta).expect("a problem");
+            for _ in 0..30 * k {
+                let (a, b) = (logs.advance(), scalings.advance().expect("no underflow"));
+                prop_assert_eq!(a.is_some(), b.is_some());
+                prop_assert!((a.unwrap_or(0.0) - b.unwrap_or(0.0)).abs() < 1e-9);
+            }
+            prop_assert!(logs.masses().iter().zip(scalings.masses()).all(|(a, b)| (a - b).abs() < 1e-11));
+        }
     }
 
     #[test]

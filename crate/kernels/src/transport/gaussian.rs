@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::error::{check_finite, check_masses};
-use crate::linalg::{DMatrix, DVector, symmetric_function};
+use crate::linalg::{DMatrix, DVector, polar, symmetric_function};
 
 /// A Gaussian measure. Its covariance may be singular.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,13 +58,15 @@ impl Gaussian {
     /// # Panics
     /// If the dimensions differ.
     pub fn map(&self, other: &Self) -> DMatrix<f64> {
-        let middle = root(&(&self.root * &other.covariance * &self.root));
-        let inverse = inverse_root(&self.covariance);
-        &inverse * middle * &inverse
+        let least = RANK * self.covariance.amax();
+        let range = function(&self.covariance, |x| if x > least { 1.0 } else { 0.0 });
+        let inverse = function(&self.covariance, |x| if x > least { 1.0 / x.sqrt() } else { 0.0 });
+        // T = C Σ₁^{-1/2}: one inverse, not two.
+        symmetric(&(range * coupled(&self.root, &other.root) * inverse))
     }
 
-    /// The measure a share `t` of the way along the geodesic to `other` (McCann's displacement interpolation): the image
-    /// under $(1-t)\,\mathrm{id}+t\,T$.
+    /// The measure a share `t` of the way along the geodesic to `other` (McCann's displacement interpolation): the law of
+    /// $(1-t)x+ty$ with $x$ and $y$ coupled best, which is the image under $(1-t)\,\mathrm{id}+t\,T$ where there is a map.
     ///
     /// # Errors
     /// If rounding leaves no covariance.
@@ -72,16 +74,16 @@ impl Gaussian {
     /// # Panics
     /// If the dimensions differ.
     pub fn towards(&self, other: &Self, t: f64) -> Result<Self, Error> {
-        let d = self.mean.len();
-        let map = DMatrix::identity(d, d) * (1.0 - t) + self.map(other) * t;
-        let covariance = &map * &self.covariance * &map;
-        Self::new(&self.mean * (1.0 - t) + &other.mean * t, symmetric(&covariance))
+        let factor = &self.root * (1.0 - t) + coupled(&self.root, &other.root) * t;
+        Self::new(&self.mean * (1.0 - t) + &other.mean * t, symmetric(&(&factor * factor.transpose())))
     }
 
     /// The barycentre $\arg\min\sum_iw_iW_2^2(\cdot,\mu_i)$, weights scaled to sum to one, by the fixed point
     /// $$S\leftarrow S^{-1/2}\Big(\sum_iw_i(S^{1/2}\Sigma_iS^{1/2})^{1/2}\Big)^2S^{-1/2}$$
     /// from the mean of the covariances, until it moves by at most `tolerance` of its size or `most` times. (Álvarez-Esteban,
-    /// del Barrio, Cuesta-Albertos and Matrán, "A fixed-point approach to barycenters in Wasserstein space", 2016.)
+    /// del Barrio, Cuesta-Albertos and Matrán, "A fixed-point approach to barycenters in Wasserstein space", 2016.) It is run
+    /// on a factor $S=GG^\top$, which the maps $T_i$ onto the measures carry to $\sum_iw_iT_iG$: with
+    /// $T_iG=\Sigma_i^{1/2}U_i$, $U_i$ the orthogonal factor of $\Sigma_i^{1/2}G$, it needs no inverse.
     ///
     /// # Errors
     /// If there are no measures, or weights are negative, not finite or all zero.
@@ -95,12 +97,12 @@ impl Gaussian {
         let shares = || measures.iter().zip(weights.iter().map(|weight| weight / sum));
         let mean = shares().fold(DVector::zeros(d), |mean, (measure, share)| mean + &measure.mean * share);
         let mut s = shares().fold(DMatrix::zeros(d, d), |s, (measure, share)| s + &measure.covariance * share);
+        let mut factor = root(&s);
         for _ in 0..most {
-            let (half, inverse) = (root(&s), inverse_root(&s));
-            let middle = shares().fold(DMatrix::zeros(d, d), |middle, (measure, share)| {
-                middle + root(&(&half * &measure.covariance * &half)) * share
-            });
-            let next = symmetric(&(&inverse * &middle * &middle * &inverse));
+            // G ← Σᵢ wᵢ Tᵢ G
+            factor = shares()
+                .fold(DMatrix::zeros(d, d), |next, (measure, share)| next + coupled(&factor, &measure.root) * share);
+            let next = symmetric(&(&factor * factor.transpose()));
             let moved = (&next - &s).norm();
             s = next;
             if moved <= tolerance * s.norm() {
@@ -131,6 +133,13 @@ fn bures(traces: f64, root_of_a: &DMatrix<f64>, root_of_b: &DMatrix<f64>) -> f64
     (traces - 2.0 * (root_of_b * root_of_a).singular_values().sum()).max(0.0)
 }
 
+/// The $C$ for which $Gz$ and $Cz$, of one standard normal $z$, are coupled best, $C$ with the covariance of which `root` is
+/// the root $R$: $C=RU$ with $U$ the orthogonal factor of $RG$. If $GG^\top$ is regular, $C=TG$ with the map $T$. Nothing is
+/// squared or inverted, so that nearly singular covariances keep their digits. Zero of entries that are not finite.
+fn coupled(factor: &DMatrix<f64>, root: &DMatrix<f64>) -> DMatrix<f64> {
+    polar(&(root * factor)).map_or_else(|| DMatrix::zeros(root.nrows(), root.ncols()), |u| root * u)
+}
+
 /// The positive semi-definite square root of a covariance.
 ///
 /// # Errors
@@ -155,12 +164,6 @@ pub fn square_root(matrix: &DMatrix<f64>) -> Result<DMatrix<f64>, Error> {
 /// The square root of a matrix that is symmetric and positive semi-definite but for rounding.
 fn root(matrix: &DMatrix<f64>) -> DMatrix<f64> {
     function(matrix, |x| x.max(0.0).sqrt())
-}
-
-/// The pseudo-inverse of the square root.
-fn inverse_root(matrix: &DMatrix<f64>) -> DMatrix<f64> {
-    let least = RANK * matrix.amax();
-    function(matrix, |x| if x > least { 1.0 / x.sqrt() } else { 0.0 })
 }
 
 /// A function of the symmetric part; zero of entries that are not finite.
@@ -227,6 +230,12 @@ mod tests {
         assert!((flat.map(&other) - diagonal(&[0.5, 0.0])).amax() < 1e-15);
         let point = Gaussian::new(DVector::zeros(2), diagonal(&[0.0, 0.0])).expect("a covariance");
         assert!((point.distance_squared(&flat) - 4.0).abs() < 1e-14);
+        // From a point or a line the mean of two is known, though no map leads there: a quarter of the other.
+        let half = point.towards(&Gaussian::new(DVector::zeros(2), diagonal(&[4.0, 9.0])).expect("a covariance"), 0.5);
+        assert!((half.expect("a measure").covariance() - diagonal(&[1.0, 2.25])).amax() < 1e-15);
+        let both = [flat.clone(), point.clone()];
+        let mean = Gaussian::barycentre(&both, &[1.0, 1.0], 1e-15, 100).expect("a barycentre");
+        assert!((mean.covariance() - diagonal(&[1.0, 0.0])).amax() < 1e-15);
     }
 
     #[test]

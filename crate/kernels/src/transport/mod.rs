@@ -14,7 +14,7 @@ mod semidiscrete;
 mod sinkhorn;
 
 pub use assignment::Assignment;
-pub use barycentre::Barycentre;
+pub use barycentre::{Barycentre, ScalingBarycentre};
 pub use entropic::Entropic;
 pub use error::Error;
 pub use exact::Exact;

@@ -2,6 +2,7 @@
 
 use super::lanes::{add, dot};
 use super::{Entropic, Error, Scalar};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// $P_{ij}=a_iK_{ij}b_j$ with $K=e^{-\eta c}$ and the scalings $a=e^u$, $b=e^v$, updated in turn by $a=r/(Kb)$ and
@@ -79,7 +80,7 @@ impl<T: Scalar> Scaling<T> {
     /// $K$ has underflowed. It is final.
     pub fn advance(&mut self, problem: &Entropic<T>, rows: usize) -> Result<Option<T>, Error> {
         let n = self.b.len();
-        let [power, column_power] = problem.power();
+        let [power, _] = problem.power();
         let end = self.row.saturating_add(rows.div_ceil(ROWS).saturating_mul(ROWS)).min(self.a.len());
         while self.row < end {
             let rows = self.row..(self.row + ROWS).min(end);
@@ -90,28 +91,47 @@ impl<T: Scalar> Scaling<T> {
                 self.violation += ((new - self.a[i]) * sum).abs();
                 self.a[i] = new;
             }
-            let scalings = &self.a[rows.clone()];
-            if let Some(scalings) = scalings.as_array::<ROWS>() {
-                add(lines, scalings, &mut self.columns);
-            } else {
-                lines
-                    .chunks_exact(n)
-                    .zip(scalings)
-                    .for_each(|(line, &scaling)| add(line, &[scaling], &mut self.columns));
-            }
             self.row = rows.end;
+            self.add_rows(rows);
         }
         if self.row < self.a.len() {
             return Ok(None);
         }
-        for ((b, sum), &mass) in self.b.iter_mut().zip(&mut self.columns).zip(problem.c()) {
-            *b = scaling(mass, *sum, column_power)?;
-            *sum = T::default();
-        }
-        self.check_truncation(problem)?;
+        self.balance_columns(problem)?;
         self.row = 0;
         self.iterations += 1;
         Ok(Some(std::mem::take(&mut self.violation)))
+    }
+
+    /// Adds rows of $aK$, at most four, to the column sums.
+    fn add_rows(&mut self, rows: Range<usize>) {
+        let n = self.b.len();
+        let (lines, scalings) = (&self.kernel[rows.start * n..rows.end * n], &self.a[rows]);
+        if let Some(scalings) = scalings.as_array::<ROWS>() {
+            add(lines, scalings, &mut self.columns);
+        } else {
+            lines.chunks_exact(n).zip(scalings).for_each(|(line, &scaling)| add(line, &[scaling], &mut self.columns));
+        }
+    }
+
+    /// $b=c/(K^\top a)$, of column sums that are complete.
+    fn balance_columns(&mut self, problem: &Entropic<T>) -> Result<(), Error> {
+        let [_, power] = problem.power();
+        for ((b, sum), &mass) in self.b.iter_mut().zip(&mut self.columns).zip(problem.c()) {
+            *b = scaling(mass, *sum, power)?;
+            *sum = T::default();
+        }
+        self.check_truncation(problem)
+    }
+
+    /// $b=c/(K^\top a)$, then $Kb$.
+    pub(super) fn fill(&mut self, problem: &Entropic<T>) -> Result<Vec<T>, Error> {
+        let (m, n) = (self.a.len(), self.b.len());
+        for start in (0..m).step_by(ROWS) {
+            self.add_rows(start..(start + ROWS).min(m));
+        }
+        self.balance_columns(problem)?;
+        Ok(self.kernel.chunks_exact(n).map(|line| dot(line, &self.b)).collect())
     }
 
     /// Entries that underflowed are below $e^{-708}$ (in `f32` $e^{-87}$): together they may not carry more of the plan
