@@ -24,6 +24,7 @@ orrery_core::wing! {
     schedule_free::ScheduleFreeRun,
     iterate_to_accelerate::IterateToAccelerate,
     passive_acceleration::PassiveAcceleration,
+    target_surrogate_sso::TargetSurrogate,
 }
 
 orrery_browser::export!(crate::WING);
