@@ -23,6 +23,8 @@ orrery_core::wing! {
     u_dog::UDogRun,
     schedule_free::ScheduleFreeRun,
     iterate_to_accelerate::IterateToAccelerate,
+    passive_acceleration::PassiveAcceleration,
+    target_surrogate_sso::TargetSurrogate,
 }
 
 orrery_browser::export!(crate::WING);
