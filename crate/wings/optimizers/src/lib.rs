@@ -25,6 +25,7 @@ orrery_core::wing! {
     iterate_to_accelerate::IterateToAccelerate,
     passive_acceleration::PassiveAcceleration,
     target_surrogate_sso::TargetSurrogate,
+    adadagrad::AdAdaGrad,
 }
 
 orrery_browser::export!(crate::WING);
