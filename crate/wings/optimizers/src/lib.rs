@@ -26,6 +26,7 @@ orrery_core::wing! {
     passive_acceleration::PassiveAcceleration,
     target_surrogate_sso::TargetSurrogate,
     adadagrad::AdAdaGrad,
+    teleportation_symmetry::Teleportation,
 }
 
 orrery_browser::export!(crate::WING);
