@@ -25,6 +25,7 @@ orrery_core::wing! {
     iterate_to_accelerate::IterateToAccelerate,
     passive_acceleration::PassiveAcceleration,
     target_surrogate_sso::TargetSurrogate,
+    greedy_block_descent::GreedyBlockDescent,
 }
 
 orrery_browser::export!(crate::WING);
