@@ -26,6 +26,7 @@ orrery_core::wing! {
     passive_acceleration::PassiveAcceleration,
     target_surrogate_sso::TargetSurrogate,
     greedy_block_descent::GreedyBlockDescent,
+    adam_generalized_smooth::AdamGeneralized,
 }
 
 orrery_browser::export!(crate::WING);
