@@ -27,6 +27,8 @@ orrery_core::wing! {
     target_surrogate_sso::TargetSurrogate,
     adadagrad::AdAdaGrad,
     teleportation_symmetry::Teleportation,
+    greedy_block_descent::GreedyBlockDescent,
+    adam_generalized_smooth::AdamGeneralized,
 }
 
 orrery_browser::export!(crate::WING);

@@ -12,8 +12,8 @@
 //! measured in $\theta$; in $z$ nothing is badly conditioned. Twenty inner steps save a factor of about twenty, because
 //! so many steps on the surrogate go nearly as far as on the loss.
 //!
-//! **Try** $m=200$, or the exact solver: about ten calls are left, and they no longer depend on $\kappa$. That is the floor,
-//! what $\ell$ itself costs. Make $\kappa=1$: one inner step already minimises the surrogate, and $m$ does nothing. Set
+//! **Try** the exact solver: some ten calls are left, and they no longer depend on $\kappa$. That is the floor, what
+//! $\ell$ itself costs. Make $\kappa=1$: one inner step already minimises the surrogate, and $m$ does nothing. Set
 //! $\eta L$ to 3: the surrogate in the second picture dips below the loss. (It may be the faster for it; the guarantee is
 //! gone, and for some seeds the run circles for ever.) Make a call as cheap as an inner step: with many inner steps the
 //! calls are still saved, but the bill is higher.
@@ -424,7 +424,9 @@ struct Run {
     /// Calls and inner steps when the goal was reached.
     reached: Option<[usize; 2]>,
     path: Series,
+    /// The last turn that is worth measuring, and the last that is worth drawing.
     last: Option<(Surrogate, Vec<f64>)>,
+    drawn: Option<(Surrogate, Vec<f64>)>,
 }
 
 impl Run {
@@ -441,6 +443,7 @@ impl Run {
             reached: None,
             path: Series::new(),
             last: None,
+            drawn: None,
         }
     }
 
@@ -475,6 +478,9 @@ impl Run {
                 self.theta.iter_mut().zip(&delta).for_each(|(theta, delta)| *theta += delta);
                 // The multiplications of an exact solution are about those of d steps.
                 self.inner += if *solver == Inner::Exact { surrogate.design.columns } else { *steps };
+                if self.gap > 0.3 || self.drawn.is_none() {
+                    self.drawn = Some((surrogate.clone(), delta.clone()));
+                }
                 if self.gap > 1e-5 {
                     self.last = Some((surrogate, delta));
                 }
@@ -595,7 +601,7 @@ impl Exhibit for TargetSurrogate {
                 self.runs[k].advance(&fixed);
                 let run = &mut self.runs[k];
                 // Evenly on a logarithmic axis, once there are many.
-                if run.turns < 40 || run.turns.is_multiple_of(1 + run.turns / 40) || run.over() || run.gap <= GOAL {
+                if run.turns.is_multiple_of((run.turns / 40).max(1)) || run.over() {
                     self.gaps.push(id, (run.seen + 1) as f64, run.gap);
                     let [a, b] = fixed.place(&run.theta);
                     run.path.push(a, b);
@@ -628,11 +634,11 @@ impl Exhibit for TargetSurrogate {
             };
         }
 
-        let caption = "Along the way of the last turn, which goes from 0 to 1. The surrogate is to stay above.";
+        let caption = "Along the way of an early turn, which goes from 0 to 1. The surrogate is to stay above.";
         let mut slice = figures.figure("slice", "Loss and surrogate", caption);
-        slice.x(Axis::linear("share of the turn").domain(-1.0, 3.0)).y(Axis::linear("change of the loss"));
-        if let Some((surrogate, delta)) = &self.runs[0].last {
-            let shares: Vec<f64> = (0..=40).map(|k| f64::from(k) / 10.0 - 1.0).collect();
+        slice.x(Axis::linear("share of the turn").domain(-2.0, 6.0)).y(Axis::linear("change of the loss"));
+        if let Some((surrogate, delta)) = &self.runs[0].drawn {
+            let shares: Vec<f64> = (0..=40).map(|k| f64::from(k) / 5.0 - 2.0).collect();
             let at = |share: f64| delta.iter().map(|delta| share * delta).collect::<Vec<f64>>();
             let above: Vec<f64> = shares.iter().map(|&s| surrogate.value(&at(s)) - surrogate.height).collect();
             let loss = shares.iter().zip(&above).map(|(&s, above)| above - surrogate.margin(&at(s)));
