@@ -29,6 +29,7 @@ orrery_core::wing! {
     teleportation_symmetry::Teleportation,
     greedy_block_descent::GreedyBlockDescent,
     adam_generalized_smooth::AdamGeneralized,
+    cbo_is_gradient::CboIsGradient,
 }
 
 orrery_browser::export!(crate::WING);
