@@ -1,9 +1,11 @@
 //! First-order methods: how a step is taken.
 
 pub mod curves;
+pub mod lanes;
 pub mod linear_model;
 pub mod plane;
 pub mod problems;
+pub mod schedule;
 pub mod sweep;
 
 orrery_core::wing! {
@@ -24,6 +26,7 @@ orrery_core::wing! {
     schedule_free::ScheduleFreeRun,
     iterate_to_accelerate::IterateToAccelerate,
     adadagrad::AdAdaGrad,
+    schedule_by_refinement::ScheduleRefinement,
 }
 
 orrery_browser::export!(crate::WING);
