@@ -27,6 +27,7 @@ orrery_core::wing! {
     iterate_to_accelerate::IterateToAccelerate,
     adadagrad::AdAdaGrad,
     schedule_by_refinement::ScheduleRefinement,
+    schedule_theory_agreement::ScheduleTheory,
 }
 
 orrery_browser::export!(crate::WING);
