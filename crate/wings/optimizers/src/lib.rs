@@ -1,9 +1,11 @@
 //! First-order methods: how a step is taken.
 
 pub mod curves;
+pub mod lanes;
 pub mod linear_model;
 pub mod plane;
 pub mod problems;
+pub mod schedule;
 pub mod sweep;
 
 orrery_core::wing! {
@@ -30,6 +32,8 @@ orrery_core::wing! {
     greedy_block_descent::GreedyBlockDescent,
     adam_generalized_smooth::AdamGeneralized,
     cbo_is_gradient::CboIsGradient,
+    schedule_by_refinement::ScheduleRefinement,
+    schedule_theory_agreement::ScheduleTheory,
 }
 
 orrery_browser::export!(crate::WING);

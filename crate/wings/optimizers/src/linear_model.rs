@@ -1,4 +1,4 @@
-//! A mean over rows of a loss of $\langle a_i,x\rangle$: absolute, square or logistic regression.
+//! A mean over rows of a loss of $\langle a_i,x\rangle$: absolute, square or logistic regression, or a hinge.
 //!
 //! ```
 //! use orrery_core::prelude::*;
@@ -13,7 +13,7 @@
 
 use orrery_core::prelude::*;
 use orrery_kernels::linalg::{View, matvec, matvec_add, outer_add, ridge};
-use orrery_kernels::math::{sigmoid, softplus};
+use orrery_kernels::math::{exp_wide, log_wide, sigmoid, sigmoid_wide, softplus};
 use orrery_kernels::random::{direction, normals};
 
 /// What a row costs.
@@ -25,6 +25,8 @@ pub enum Loss {
     Square,
     /// $\log(1+e^{-b\langle a,x\rangle})$ with $b=\pm1$.
     Logistic,
+    /// $\max(0,1-b\langle a,x\rangle)$ with $b=\pm1$.
+    Hinge,
 }
 
 impl Loss {
@@ -36,13 +38,38 @@ impl Loss {
             Self::Absolute => ((u - b).abs(), (u - b).signum()),
             Self::Square => (0.5 * (u - b) * (u - b), u - b),
             Self::Logistic => (softplus(-b * u), -b * sigmoid(-b * u)),
+            Self::Hinge => ((1.0 - b * u).max(0.0), self.slope(u, b)),
+        }
+    }
+
+    /// The slope alone, for many numbers in one loop.
+    pub fn slope(self, u: f64, b: f64) -> f64 {
+        match self {
+            Self::Absolute | Self::Square => self.at(u, b).1,
+            Self::Logistic => -b * sigmoid_wide(-b * u),
+            Self::Hinge => {
+                if b * u < 1.0 {
+                    -b
+                } else {
+                    0.0
+                }
+            }
+        }
+    }
+
+    /// The loss alone, likewise.
+    pub fn value(self, u: f64, b: f64) -> f64 {
+        match self {
+            // log(1 + eᶻ) = max(z, 0) + log(1 + e^{-|z|})
+            Self::Logistic => (-b * u).max(0.0) + log_wide(1.0 + exp_wide(-(b * u).abs())),
+            _ => self.at(u, b).0,
         }
     }
 
     /// The second derivative at $u$.
     fn curvature(self, u: f64) -> f64 {
         match self {
-            Self::Absolute => 0.0,
+            Self::Absolute | Self::Hinge => 0.0,
             Self::Square => 1.0,
             Self::Logistic => sigmoid(u) * sigmoid(-u),
         }

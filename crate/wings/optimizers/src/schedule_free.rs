@@ -28,9 +28,9 @@
 use crate::linear_model::LinearModel;
 use crate::plane::{Field, Window, minima};
 use crate::problems::Classifier;
+use crate::schedule::Schedule;
 use crate::sweep::rates;
 use orrery_core::prelude::*;
-use orrery_kernels::math::{PI, cos};
 use orrery_kernels::optim::{AdamW, Method, Optimizer, ScheduleFree, Sgd};
 use orrery_kernels::random::direction;
 use std::rc::Rc;
@@ -130,25 +130,6 @@ const PARTS: [usize; 4] = [8, 4, 2, 1];
 
 /// The momenta of the claim.
 const BETAS: [f64; 6] = [0.0, 0.25, 0.5, 0.75, 0.9, 1.0];
-
-/// How a rate changes until a horizon.
-#[derive(Clone, Copy, PartialEq)]
-enum Schedule {
-    Constant,
-    Cosine,
-    Linear,
-}
-
-impl Schedule {
-    fn at(self, t: usize, horizon: usize) -> f64 {
-        let share = t as f64 / horizon as f64;
-        match self {
-            Self::Constant => 1.0,
-            Self::Cosine => 0.5 * (1.0 + cos(PI * share)),
-            Self::Linear => 1.0 - share,
-        }
-    }
-}
 
 enum Objective {
     Linear(LinearModel),
@@ -610,15 +591,6 @@ mod tests {
                 prop_assert!(x.iter().zip(&sum).all(|(x, sum)| (x - sum / f64::from(t)).abs() < 1e-12));
             }
         }
-    }
-
-    #[test]
-    fn every_schedule_begins_at_one_and_those_that_decay_end_at_nothing() {
-        for schedule in [Schedule::Constant, Schedule::Cosine, Schedule::Linear] {
-            assert_eq!(schedule.at(0, 50), 1.0);
-        }
-        assert!(Schedule::Cosine.at(50, 50).abs() < 1e-15 && Schedule::Linear.at(50, 50) == 0.0);
-        assert!((Schedule::Cosine.at(25, 50) - 0.5).abs() < 1e-15);
     }
 
     // Theorem 1 of the paper, which is about the expectation: here the mean of four orders.

@@ -2,6 +2,8 @@
 
 use orrery_optimizers::lion_lyapunov::{Rates, lion_step};
 use orrery_optimizers::normalized_lr_perceptron::rosenblatt_pass;
+use orrery_optimizers::schedule::median_filter;
+use orrery_optimizers::schedule_theory_agreement::rank_correlation;
 use serde_json::Value;
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -51,5 +53,25 @@ fn rosenblatt_passes_as_scikit_learns_perceptron_does() {
             let worst = errors.fold(0.0, f64::max);
             assert!(worst < 1e-12, "pass {pass}: {worst:e}");
         }
+    }
+}
+
+#[test]
+fn running_medians_and_rank_correlations_are_scipys() {
+    let file = include_str!("../../../../tests/reference/schedules.json");
+    let vectors: Value = serde_json::from_str(file).expect("stored vectors");
+    let medians = vectors["medians"].as_array().expect("medians");
+    assert_eq!(medians.len(), 4);
+    for case in medians {
+        let width = case["width"].as_u64().expect("width") as usize;
+        assert_eq!(median_filter(&numbers(&case["x"]), width), numbers(&case["median"]), "width {width}");
+    }
+    let ranks = vectors["ranks"].as_array().expect("ranks");
+    assert_eq!(ranks.len(), 3);
+    for case in ranks {
+        let points: Vec<[f64; 2]> =
+            numbers(&case["x"]).into_iter().zip(numbers(&case["y"])).map(|(x, y)| [x, y]).collect();
+        let found = rank_correlation(&points).expect("numbers that differ");
+        assert!((found - case["correlation"].as_f64().expect("a number")).abs() < 1e-14, "{found}");
     }
 }
