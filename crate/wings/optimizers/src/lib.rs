@@ -24,6 +24,7 @@ orrery_core::wing! {
     schedule_free::ScheduleFreeRun,
     iterate_to_accelerate::IterateToAccelerate,
     teleportation_symmetry::Teleportation,
+    zeroth_order_frank_wolfe::ZerothOrderFrankWolfe,
 }
 
 orrery_browser::export!(crate::WING);
