@@ -25,6 +25,7 @@ orrery_core::wing! {
     iterate_to_accelerate::IterateToAccelerate,
     teleportation_symmetry::Teleportation,
     zeroth_order_frank_wolfe::ZerothOrderFrankWolfe,
+    directional_attack_dsm::DirectionalAttack,
 }
 
 orrery_browser::export!(crate::WING);
