@@ -385,7 +385,7 @@ fn norm_gradient(x: &mut [f64], p: f64) {
 }
 
 /// The nearest point of the simplex.
-fn onto_simplex(x: &mut [f64]) {
+pub(crate) fn onto_simplex(x: &mut [f64]) {
     let mut sorted = x.to_vec();
     sorted.sort_by(|a, b| b.total_cmp(a));
     let (mut sum, mut shift) = (0.0, 0.0);

@@ -34,6 +34,8 @@ orrery_core::wing! {
     cbo_is_gradient::CboIsGradient,
     schedule_by_refinement::ScheduleRefinement,
     schedule_theory_agreement::ScheduleTheory,
+    zeroth_order_frank_wolfe::ZerothOrderFrankWolfe,
+    directional_attack_dsm::DirectionalAttack,
 }
 
 orrery_browser::export!(crate::WING);
