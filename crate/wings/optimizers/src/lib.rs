@@ -23,6 +23,7 @@ orrery_core::wing! {
     u_dog::UDogRun,
     schedule_free::ScheduleFreeRun,
     iterate_to_accelerate::IterateToAccelerate,
+    eggroll_lowrank_es::Eggroll,
 }
 
 orrery_browser::export!(crate::WING);
