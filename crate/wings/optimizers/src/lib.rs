@@ -24,6 +24,7 @@ orrery_core::wing! {
     schedule_free::ScheduleFreeRun,
     iterate_to_accelerate::IterateToAccelerate,
     eggroll_lowrank_es::Eggroll,
+    amortized_optimization::Amortized,
 }
 
 orrery_browser::export!(crate::WING);
