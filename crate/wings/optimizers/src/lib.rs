@@ -25,6 +25,7 @@ orrery_core::wing! {
     iterate_to_accelerate::IterateToAccelerate,
     eggroll_lowrank_es::Eggroll,
     amortized_optimization::Amortized,
+    math_structured_l2o::StructuredL2o,
 }
 
 orrery_browser::export!(crate::WING);
