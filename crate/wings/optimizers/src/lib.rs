@@ -36,6 +36,9 @@ orrery_core::wing! {
     schedule_theory_agreement::ScheduleTheory,
     zeroth_order_frank_wolfe::ZerothOrderFrankWolfe,
     directional_attack_dsm::DirectionalAttack,
+    eggroll_lowrank_es::Eggroll,
+    amortized_optimization::Amortized,
+    math_structured_l2o::StructuredL2o,
 }
 
 orrery_browser::export!(crate::WING);

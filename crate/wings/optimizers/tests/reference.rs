@@ -1,5 +1,6 @@
 //! The exhibits' update rules against reference implementations; `tests/reference` has the scripts that made the vectors.
 
+use orrery_optimizers::eggroll_lowrank_es::push;
 use orrery_optimizers::lion_lyapunov::{Rates, lion_step};
 use orrery_optimizers::normalized_lr_perceptron::rosenblatt_pass;
 use orrery_optimizers::schedule::median_filter;
@@ -73,5 +74,20 @@ fn running_medians_and_rank_correlations_are_scipys() {
             numbers(&case["x"]).into_iter().zip(numbers(&case["y"])).map(|(x, y)| [x, y]).collect();
         let found = rank_correlation(&points).expect("numbers that differ");
         assert!((found - case["correlation"].as_f64().expect("a number")).abs() < 1e-14, "{found}");
+fn carts_and_poles_move_as_gymnasiums_do() {
+    let file = include_str!("../../../../tests/reference/cart_pole.json");
+    let vectors: Value = serde_json::from_str(file).expect("stored vectors");
+    let cases = vectors["cases"].as_array().expect("cases");
+    assert_eq!(cases.len(), 3);
+    for case in cases {
+        let mut state: [f64; 4] = numbers(&case["start"]).try_into().expect("four numbers");
+        let pushes = numbers(&case["pushes"]);
+        assert!(pushes.len() >= 60);
+        for (right, expected) in pushes.iter().zip(case["ride"].as_array().expect("a ride")) {
+            push(&mut state, *right == 1.0);
+            let errors = state.iter().zip(numbers(expected)).map(|(x, expected)| (x - expected).abs());
+            let worst = errors.fold(0.0, f64::max);
+            assert!(worst < 1e-10, "{worst:e}");
+        }
     }
 }
