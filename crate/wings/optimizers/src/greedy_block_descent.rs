@@ -22,10 +22,10 @@
 //! cyclic pass later the support is final. Once it has stood still for two passes, Newton's method on it finishes in a
 //! few steps.
 //!
-//! **Where it stops.** A comb's update costs about three times the multiplications of a red-black one, and sweeps do not
-//! show it. Choosing a greedy forest costs a sort. For random rows a cyclic pass is hard to beat per multiplication:
-//! GSQ against *cyclic* saves little, only variable blocks do. With the $\ell_1$ norm GSQ is run as GSL. Sizes were reduced:
-//! 400 rows and 100 columns there.
+//! **Where it stops.** A comb's update costs nearly twice the arithmetic of a red-black one, its gradient included, and
+//! sweeps do not show it. Choosing a greedy forest costs a sort. On least squares GSQ saves about a quarter of the
+//! iterations of *cyclic* blocks, but knowing the whole gradient costs several times the multiplications: only variable
+//! blocks save more. With the $\ell_1$ norm GSQ is run as GSL. Sizes were reduced: 400 rows and 100 columns there.
 
 use crate::curves::Curves;
 use crate::linear_model::{LinearModel, Loss};
