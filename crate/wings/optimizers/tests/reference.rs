@@ -74,6 +74,10 @@ fn running_medians_and_rank_correlations_are_scipys() {
             numbers(&case["x"]).into_iter().zip(numbers(&case["y"])).map(|(x, y)| [x, y]).collect();
         let found = rank_correlation(&points).expect("numbers that differ");
         assert!((found - case["correlation"].as_f64().expect("a number")).abs() < 1e-14, "{found}");
+    }
+}
+
+#[test]
 fn carts_and_poles_move_as_gymnasiums_do() {
     let file = include_str!("../../../../tests/reference/cart_pole.json");
     let vectors: Value = serde_json::from_str(file).expect("stored vectors");
