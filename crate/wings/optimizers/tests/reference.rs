@@ -1,6 +1,5 @@
 //! The exhibits' update rules against reference implementations; `tests/reference` has the scripts that made the vectors.
 
-use orrery_optimizers::eggroll_lowrank_es::push;
 use orrery_optimizers::lion_lyapunov::{Rates, lion_step};
 use orrery_optimizers::normalized_lr_perceptron::rosenblatt_pass;
 use serde_json::Value;
@@ -51,25 +50,6 @@ fn rosenblatt_passes_as_scikit_learns_perceptron_does() {
             let errors = theta.iter().zip(numbers(expected)).map(|(theta, expected)| (theta - expected).abs());
             let worst = errors.fold(0.0, f64::max);
             assert!(worst < 1e-12, "pass {pass}: {worst:e}");
-        }
-    }
-}
-
-#[test]
-fn carts_and_poles_move_as_gymnasiums_do() {
-    let file = include_str!("../../../../tests/reference/cart_pole.json");
-    let vectors: Value = serde_json::from_str(file).expect("stored vectors");
-    let cases = vectors["cases"].as_array().expect("cases");
-    assert_eq!(cases.len(), 3);
-    for case in cases {
-        let mut state: [f64; 4] = numbers(&case["start"]).try_into().expect("four numbers");
-        let pushes = numbers(&case["pushes"]);
-        assert!(pushes.len() >= 60);
-        for (right, expected) in pushes.iter().zip(case["ride"].as_array().expect("a ride")) {
-            push(&mut state, *right == 1.0);
-            let errors = state.iter().zip(numbers(expected)).map(|(x, expected)| (x - expected).abs());
-            let worst = errors.fold(0.0, f64::max);
-            assert!(worst < 1e-10, "{worst:e}");
         }
     }
 }
