@@ -1,4 +1,4 @@
-"""Rides of gymnasium's CartPole-v1 under fixed pushes, for crate/wings/optimizers/tests/reference.rs.
+"""Rides of gymnasium's CartPole-v1 under fixed pushes, for crate/wings/optimizers/src/eggroll_lowrank_es.rs.
 
     pip install gymnasium && python cart_pole.py > cart_pole.json
 """

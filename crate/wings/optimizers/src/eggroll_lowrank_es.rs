@@ -215,10 +215,10 @@ fn kicked(weights: &[Vec<f32>], kicks: &[Kick], length: f32) -> Option<Vec<Vec<f
 
 /// Place and speed of the cart, angle and speed of the pole (Barto, Sutton and Anderson, "Neuronlike adaptive elements
 /// that can solve difficult learning control problems", 1983), by Euler steps of 20 ms.
-pub type CartPole = [f64; 4];
+type CartPole = [f64; 4];
 
 /// One step of it, pushed with 10 N to the right or to the left.
-pub fn push(state: &mut CartPole, right: bool) {
+fn push(state: &mut CartPole, right: bool) {
     let [x, speed, angle, turning] = *state;
     let force = if right { 10.0 } else { -10.0 };
     let (s, c) = (sin(angle), cos(angle));
@@ -1172,6 +1172,28 @@ mod tests {
         curved.at.iter_mut().for_each(|[_, _, x]| *x = x.map(|x| 1e-3 * x));
         let (one, full) = (curved.mean_update(Some(1)), curved.mean_update(None));
         assert!(distance(&one, &full) < 1e-5 * norm(&full), "{}", distance(&one, &full) / norm(&full));
+    }
+
+    // Rides of gymnasium's CartPole under the same pushes; `tests/reference/cart_pole.py` made them.
+    #[test]
+    fn carts_and_poles_move_as_gymnasiums_do() {
+        let file = include_str!("../../../../tests/reference/cart_pole.json");
+        let vectors: serde_json::Value = serde_json::from_str(file).expect("stored vectors");
+        let numbers = |list: &serde_json::Value| -> Vec<f64> {
+            list.as_array().expect("a list").iter().map(|x| x.as_f64().expect("a number")).collect()
+        };
+        let cases = vectors["cases"].as_array().expect("cases");
+        assert_eq!(cases.len(), 3);
+        for case in cases {
+            let mut state: CartPole = numbers(&case["start"]).try_into().expect("four numbers");
+            let (pushes, ride) = (numbers(&case["pushes"]), case["ride"].as_array().expect("a ride"));
+            assert_eq!((pushes.len(), ride.len()), (60, 60));
+            for (right, expected) in pushes.iter().zip(ride) {
+                push(&mut state, *right == 1.0);
+                let worst = distance(&state, &numbers(expected));
+                assert!(worst < 1e-10, "{worst:e}");
+            }
+        }
     }
 
     #[test]

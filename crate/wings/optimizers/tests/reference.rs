@@ -1,8 +1,8 @@
 //! The exhibits' update rules against reference implementations; `tests/reference` has the scripts that made the vectors.
 
-use orrery_optimizers::eggroll_lowrank_es::push;
 use orrery_optimizers::lion_lyapunov::{Rates, lion_step};
 use orrery_optimizers::normalized_lr_perceptron::rosenblatt_pass;
+use orrery_optimizers::sam_flat_minima::{Ball, sam_step};
 use orrery_optimizers::schedule::median_filter;
 use orrery_optimizers::schedule_theory_agreement::rank_correlation;
 use serde_json::Value;
@@ -77,21 +77,37 @@ fn running_medians_and_rank_correlations_are_scipys() {
     }
 }
 
+/// The function of `tests/reference/sam.py`, with its gradient.
+fn rippled_valley(x: &[f64], g: &mut [f64]) {
+    g.iter_mut().zip(x).for_each(|(g, &x)| *g = 3.0 * orrery_kernels::math::cos(3.0 * x));
+    for k in 0..x.len() - 1 {
+        let off = x[k + 1] - x[k] * x[k];
+        g[k + 1] += 10.0 * off;
+        g[k] -= 20.0 * x[k] * off + 2.0 * (1.0 - x[k]);
+    }
+}
+
 #[test]
-fn carts_and_poles_move_as_gymnasiums_do() {
-    let file = include_str!("../../../../tests/reference/cart_pole.json");
+fn sam_steps_as_optax_does() {
+    let file = include_str!("../../../../tests/reference/sam.json");
     let vectors: Value = serde_json::from_str(file).expect("stored vectors");
     let cases = vectors["cases"].as_array().expect("cases");
     assert_eq!(cases.len(), 3);
     for case in cases {
-        let mut state: [f64; 4] = numbers(&case["start"]).try_into().expect("four numbers");
-        let pushes = numbers(&case["pushes"]);
-        assert!(pushes.len() >= 60);
-        for (right, expected) in pushes.iter().zip(case["ride"].as_array().expect("a ride")) {
-            push(&mut state, *right == 1.0);
-            let errors = state.iter().zip(numbers(expected)).map(|(x, expected)| (x - expected).abs());
-            let worst = errors.fold(0.0, f64::max);
-            assert!(worst < 1e-10, "{worst:e}");
+        let number = |name: &str| case[name].as_f64().expect(name);
+        let (rate, rho) = (number("rate"), number("rho"));
+        let mut x = numbers(&case["start"]);
+        let path = case["path"].as_array().expect("path");
+        assert_eq!(path.len(), 22, "of 220 steps every tenth");
+        let mut worst: f64 = 0.0;
+        for expected in path {
+            for _ in 0..10 {
+                sam_step(&mut x, rate, rho, Ball::Two, 1, |_, x, g| rippled_valley(x, g));
+            }
+            let errors = x.iter().zip(numbers(expected)).map(|(x, expected)| (x - expected).abs());
+            worst = worst.max(errors.fold(0.0, f64::max));
         }
+        println!("rho = {rho}: largest difference from optax {worst:e}");
+        assert!(worst < 1e-10, "rho = {rho}: {worst:e}");
     }
 }
