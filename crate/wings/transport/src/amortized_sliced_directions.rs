@@ -192,9 +192,10 @@ const PAIRS: usize = 50;
 /// Slices by which a direction is judged in the end: the same for all.
 const JUDGES: usize = 64;
 const SEARCH_RATE: f64 = 0.5;
-/// Cells of the map of the sphere; the other half is its mirror image.
+/// Cells of the map of the sphere, and how many are looked at: a direction and its opposite slice alike.
 const WIDE: usize = 24;
 const HIGH: usize = 12;
+const HALF: usize = WIDE * HIGH / 2;
 const FLOW: usize = 20;
 const FLOW_RATE: f64 = 0.8;
 /// Points between which the exact distance is taken.
@@ -257,20 +258,63 @@ struct Shadow {
     /// The place of a point in the list, below the upper bits of where it is: whole numbers are sorted faster. Two points
     /// that differ in the lowest bits only may swap, which changes nothing that is shown.
     order: Vec<u64>,
+    /// The bin of each point, and where the next point of each bin goes.
+    bins: Vec<u32>,
+    next: Vec<u32>,
 }
 
 /// Bits for a place in the list: there are at most 1024 points.
 const PLACES: u64 = 1023;
 
+/// Points of a bin up to which the bins are put in order by insertion.
+const FEW: u32 = 16;
+
 impl Shadow {
+    /// Sorts by bins, twice as many as points, and then by insertion: a cloud's shadow has hardly a heap in one place.
     fn cast(&mut self, points: &[Point], theta: &Point) {
+        let n = points.len();
         self.at.clear();
         self.at.extend(points.iter().map(|p| dot(p, theta)));
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for &x in &self.at {
+            low = if x < low { x } else { low };
+            high = if x > high { x } else { high };
+        }
+        let fit = if high > low { 2.0 * n as f64 * (1.0 - 1e-9) / (high - low) } else { 0.0 };
+        self.next.clear();
+        self.next.resize(2 * n, 0);
+        self.bins.clear();
+        let last = (2 * n - 1) as f64;
+        self.bins.extend(self.at.iter().map(|&x| ((x - low) * fit).min(last) as u32));
+        for &bin in &self.bins {
+            self.next[bin as usize] += 1;
+        }
+        let (mut before, mut most) = (0, 0);
+        for next in &mut self.next {
+            most = most.max(*next);
+            before += std::mem::replace(next, before);
+        }
         self.order.clear();
+        self.order.resize(n, 0);
         // Negative numbers order by their bits backwards.
-        let key = |x: &f64| x.to_bits() ^ if x.is_sign_negative() { u64::MAX } else { 1 << 63 };
-        self.order.extend(self.at.iter().zip(0..).map(|(x, place)| (key(x) & !PLACES) | place));
-        self.order.sort_unstable();
+        let key = |x: f64| x.to_bits() ^ if x.is_sign_negative() { u64::MAX } else { 1 << 63 };
+        for ((&x, &bin), place) in self.at.iter().zip(&self.bins).zip(0..) {
+            let next = &mut self.next[bin as usize];
+            self.order[*next as usize] = (key(x) & !PLACES) | place;
+            *next += 1;
+        }
+        if most > FEW {
+            self.order.sort_unstable();
+            return;
+        }
+        for k in 1..n {
+            let (key, mut hole) = (self.order[k], k);
+            while hole > 0 && self.order[hole - 1] > key {
+                self.order[hole] = self.order[hole - 1];
+                hole -= 1;
+            }
+            self.order[hole] = key;
+        }
     }
 
     /// The points in order, as places in the list.
@@ -774,7 +818,7 @@ impl Exhibit for AmortizedSlicedDirections {
     fn length(&self) -> usize {
         let search = |slices: usize| self.setting.search_steps.div_ceil(self.fits(slices));
         let judging = PAIRS * (search(self.setting.slices) + 1) + 1;
-        let mapping = (WIDE * HIGH).div_ceil(self.fits(JUDGES)) + search(self.setting.slices) + 2;
+        let mapping = HALF.div_ceil(self.fits(JUDGES)) + search(self.setting.slices) + 2;
         TRAINING + judging + mapping + FLOW * (search(self.setting.slices) + search(1) + 4)
     }
 
@@ -840,12 +884,12 @@ impl Exhibit for AmortizedSlicedDirections {
                 // The search goes on beside the map: one step a step.
                 let z = draws(setting.slices, setting.kappa, &mut self.rng);
                 self.own_found[1] = search_step(&own, &self.own_found[1], &z, &mut Line::default());
-                let end = (known + self.fits(JUDGES)).min(WIDE * HIGH);
+                let end = (known + self.fits(JUDGES)).min(HALF);
                 for k in known..end {
                     let value = self.value(&own, &Self::cell(k));
                     self.map.push(value);
                 }
-                if end < WIDE * HIGH { Phase::Mapping(end) } else { Phase::Flowing(0, 0, 0) }
+                if end < HALF { Phase::Mapping(end) } else { Phase::Flowing(0, 0, 0) }
             }
             Phase::Flowing(round, which, searched) => self.flow_step(round, which, searched),
             Phase::Done => Phase::Done,
@@ -899,7 +943,10 @@ impl Exhibit for AmortizedSlicedDirections {
         map.x(Axis::linear("longitude").unit("°").domain(-180.0, 180.0)).y(Axis::linear("height").domain(-1.0, 1.0));
         let mut values = self.map.clone();
         let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-        values.resize(WIDE * HIGH, if least.is_finite() { least } else { 0.0 });
+        values.resize(HALF, if least.is_finite() { least } else { 0.0 });
+        // Opposite: half a turn on, and as far from the other pole.
+        let opposite = |k: usize| (HIGH - 1 - k / WIDE) * WIDE + (k + WIDE / 2) % WIDE;
+        let values: Vec<f64> = (0..WIDE * HIGH).map(|k| values[if k < HALF { k } else { opposite(k) }]).collect();
         let grid = Grid { values: &values, columns: WIDE, x: [-180.0, 180.0], y: [-1.0, 1.0] };
         if !self.map.is_empty() {
             map.raster(grid, Colors::sequential("v-DSW"));
@@ -1053,6 +1100,23 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
+
+        // Points in a heap, too, and points that are all one.
+        #[test]
+        fn a_shadow_is_in_order(seed in 0_u64..1000, n in 1_usize..300, heap in 0_usize..300) {
+            let mut rng = Rng::seed_from_u64(seed);
+            let draw = |k: usize| if k < heap { [0.25; 3] } else { std::array::from_fn(|_| rng.random::<f64>() - 0.5) };
+            let points: Vec<Point> = (0..n).map(draw).collect();
+            let mut shadow = Shadow::default();
+            for theta in [[1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.6, 0.0, 0.8]] {
+                shadow.cast(&points, &theta);
+                let mut places: Vec<usize> = shadow.places().collect();
+                let along: Vec<f64> = places.iter().map(|&place| dot(&points[place], &theta)).collect();
+                prop_assert!(along.is_sorted_by(|a, b| a - b < 1e-12));
+                places.sort_unstable();
+                prop_assert!(places.into_iter().eq(0..n));
+            }
+        }
 
         #[test]
         fn the_gradient_passes_through_the_draws(seed in 0_u64..1000, kappa in 0.2_f64..50.0) {

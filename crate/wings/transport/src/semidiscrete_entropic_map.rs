@@ -187,6 +187,16 @@ impl Truth {
         less.enumerate().fold((0, f64::INFINITY), |least, at| if at.1 < least.1 { at } else { least }).0
     }
 
+    /// Whether at least one in a hundred points of $P$ is not sent where most are: without walls nothing is missed.
+    fn has_walls(&self, rng: &mut Rng) -> bool {
+        let mut counts = vec![0; self.g.len()];
+        for _ in 0..1000 {
+            let x: Vec<f64> = (0..self.dimension).map(|_| rng.random()).collect();
+            counts[self.cell(&self.g, &x)] += 1;
+        }
+        counts.iter().all(|count| *count <= 990)
+    }
+
     /// $\|\sum_jw_jy_j-T_0(x)\|^2$ for weights that sum to one.
     fn squared_error(&self, weights: &[f64], x: &[f64]) -> f64 {
         let right = self.cell(&self.g, x);
@@ -556,6 +566,17 @@ impl Exhibit for SemidiscreteEntropicMap {
                 counts: Default::default(),
             })
             .collect();
+        let claimed = |truth: &&Rc<Truth>| truth.dimension == 2 || truth.dimension == setting.dimension;
+        if let Some(truth) =
+            sweeps.iter().map(|sweep| &sweep.truth).filter(claimed).find(|truth| !truth.has_walls(&mut rng.clone()))
+        {
+            let d = truth.dimension;
+            let which = if d == 1 { ", where only first coordinates count" } else { "" };
+            let text = format!(
+                "in dimension {d}{which}, one atom takes all points: there is no wall to find; draw atoms apart"
+            );
+            return Err(Error::of("atoms", text));
+        }
         let mut plan = Vec::new();
         for repetition in 0..setting.repetitions {
             for (at, _) in sweeps.iter().enumerate().filter(|(_, sweep)| repetition < sweep.repetitions) {
@@ -714,18 +735,28 @@ impl Exhibit for SemidiscreteEntropicMap {
         let d = self.setting.dimension;
         let slope = |dimension, estimator| self.sweep(dimension).and_then(|sweep| sweep.slope(estimator));
         let open = !self.ended;
+        // An error of zero, on all fresh points, has no logarithm.
+        let reason = |text: String, dimension: usize, estimator: usize| {
+            if open || slope(dimension, estimator).is_some() {
+                return text;
+            }
+            let name = CARD.contenders[estimator].label;
+            format!(
+                "In dimension {dimension} the {name} missed no fresh point at some n, and has no slope: repeat more, or draw atoms apart."
+            )
+        };
         let entropic = |dimension: usize| {
             let text = format!(
                 "In dimension {dimension} the entropic error falls with slope {{value}}, in [{{low}}, {{high}}]."
             );
-            Clause::within(text, slope(dimension, 0), -0.75, -0.35).pending_while(open)
+            Clause::within(reason(text, dimension, 0), slope(dimension, 0), -0.75, -0.35).pending_while(open)
         };
         let mut clauses = vec![entropic(2)];
         if d != 2 {
             clauses.push(entropic(d));
         }
         let text = format!("In dimension {d} the nearest neighbour's falls with slope {{value}}, at least {{low}}.");
-        clauses.push(Clause::at_least(text, slope(d, 1), -0.25).pending_while(open));
+        clauses.push(Clause::at_least(reason(text, d, 1), slope(d, 1), -0.25).pending_while(open));
         Claim::new(clauses)
     }
 
@@ -848,7 +879,7 @@ mod tests {
 
         // The exact potentials maximise the unregularised dual: gradient ascent comes to the same value, from below.
         #[test]
-        fn exact_potentials_are_where_gradient_ascent_goes(seed in 0_u64..50, d in 1_usize..6) {
+        fn exact_potentials_are_whichgradient_ascent_goes(seed in 0_u64..50, d in 1_usize..6) {
             let mut rng = Rng::seed_from_u64(seed);
             let truth = truth(d, &mut rng);
             let n = 80;
@@ -887,6 +918,21 @@ mod tests {
             }
             prop_assert!((total - 1.0).abs() < 1e-12);
         }
+    }
+
+    #[test]
+    fn atoms_without_a_wall_between_them_are_refused_in_words() {
+        let refused = |atoms: &[[f64; 2]], dimension: usize| {
+            let setting = Setting { atoms: atoms.to_vec().into(), dimension, ..Setting::default() };
+            let made = SemidiscreteEntropicMap::new(&setting, &mut Rng::seed_from_u64(1));
+            made.err().map(|error| error.to_string())
+        };
+        for dimension in [1, 2, 10] {
+            assert!(refused(&[[0.3, 0.4]; 3], dimension).is_some_and(|why| why.contains("no wall")));
+        }
+        let above = [[0.5, 0.1], [0.5, 0.9]];
+        assert!(refused(&above, 1).is_some_and(|why| why.contains("first coordinates")));
+        assert_eq!(refused(&above, 10), None);
     }
 
     #[test]
