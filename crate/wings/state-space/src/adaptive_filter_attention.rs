@@ -1,8 +1,8 @@
 //! Attention averages values by how well keys match a query. Suppose the tokens are noisy sightings $z_t=x_t+v_t$ of
 //! something that moves by a law, $dx=\lambda x\,dt+\sigma_w\,dw$. Then an old token can be *carried forward* to the
 //! query's time, $\hat z_{ij}=e^{\lambda(t_i-t_j)}z_j$, and how much to trust it is known in closed form:
-//! $$V_{ij}=\sigma_w^2\frac{e^{2\mathrm{Re}\lambda\tau}-1}{2\,\mathrm{Re}\lambda}+\sigma_v^2e^{2\mathrm{Re}\lambda\tau},
-//! \quad\tau=t_i-t_j .$$
+//! $$V_{ij}=\sigma_w^2\frac{e^{2\mathrm{Re}\lambda\tau}-1}{2\,\mathrm{Re}\lambda}+\sigma_v^2e^{2\mathrm{Re}\lambda\tau},$$
+//! $$\tau=t_i-t_j .$$
 //! The estimate of $x_i$ is the mean of the $\hat z_{ij}$ with weights
 //! $w_{ij}\propto P_{ij}/(1+|r_{ij}|^2P_{ij}/\nu)$, where $P_{ij}=1/(V_{ij}+\sigma_v^2)$ and $r_{ij}=z_i-\hat z_{ij}$: precise
 //! keys count more, keys that contradict the query less.

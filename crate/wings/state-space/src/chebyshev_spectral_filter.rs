@@ -666,7 +666,7 @@ impl ChebyshevSpectralFilter {
             "The first filters",
             "Lines: those of the wedge, which oscillate as its modes do. Dashed: the first two of the Hankel matrix.",
         );
-        figure.x(Axis::linear("lag").unit("samples").domain(0.0, 160.0)).y(Axis::linear("filter").domain(-0.6, 1.0));
+        figure.x(Axis::linear("lag").unit("samples").domain(0.0, 160.0)).y(Axis::linear("filter").domain(-1.0, 1.0));
         let lags = || (0..160).map(f64::from);
         for (j, filter) in self.filters.iter().take(4).enumerate() {
             let line = figure.line(lags(), &filter[..160]);

@@ -1,7 +1,8 @@
 //! A state-space layer is shown a signal it has never seen and must say what comes next. Usually it would be trained. Here
 //! its weights are written down. The state $\dot c=Ac+Bu$ with HiPPO's LegT matrices holds the last $\theta$ of the signal as
 //! Legendre coefficients, and $u(t)\approx C_0c$ reads the present back. Differentiate that reading:
-//! $$\dot u\approx C_0(Ac+Bu),\qquad \hat u_{k+1}=u_k+\Delta\,[\,C_0Ac_k+C_0B\,u_k\,].$$
+//! $$\dot u\approx C_0(Ac+Bu),$$
+//! $$\hat u_{k+1}=u_k+\Delta\,[\,C_0Ac_k+C_0B\,u_k\,].$$
 //! That is again a linear read-out of the state with a skip from the input: one layer, no training, any smooth signal.
 //!
 //! **What you see.** The layer on Lorenz's chaos; its error and that of a straight line through the last two samples, magnified,

@@ -1,7 +1,7 @@
 //! In a selective state-space model such as Mamba, a token is moved by what the state remembers of the tokens before it.
 //! Read depth as time $t$, and the layers become a flow:
-//! $$\dot x_l=\sum_{j\le l}\bigl(x_l^{\!\top}S_C^{\!\top}S_B\,x_j\bigr)\,e^{-a\sum_{k=j+1}^l\Delta(x_k)}\,\Delta(x_j)\,x_j,
-//! \quad\Delta(x)=\log(1+e^{S_\Delta x}).$$
+//! $$\dot x_l=\sum_{j\le l}\bigl(x_l^{\!\top}S_C^{\!\top}S_B\,x_j\bigr)\,e^{-a\sum_{k=j+1}^l\Delta(x_k)}\,\Delta(x_j)\,x_j,$$
+//! $$\Delta(x)=\log(1+e^{S_\Delta x}).$$
 //! If tokens are plain numbers, $S_C^{\top}S_B$ is a number $\mu$, and
 //! $$\dot x_l=\mu\,x_l\sum_{j\le l}e^{-a\sum\Delta}\,\Delta(x_j)\,x_j^2 .$$
 //! Everything under the sum is positive. So one sign decides for all: with $\mu<0$ every token dies, with $\mu>0$ every token
@@ -809,7 +809,8 @@ impl MambaTokenFlow {
         let mut figure = figures.figure("portrait", title, caption);
         figure.x(Axis::linear(x).domain(-WINDOW, WINDOW)).y(Axis::linear(y).domain(-WINDOW, WINDOW)).equal();
         let side = 13_u32;
-        let at = |i: u32| WINDOW * (2.0 * (f64::from(i) + 0.5) / f64::from(side) - 1.0);
+        // No arrow leaves the window.
+        let at = |i: u32| (WINDOW - 0.4) * (2.0 * f64::from(i) / f64::from(side - 1) - 1.0);
         let (mut from, mut along) = (Vec::new(), Vec::new());
         for i in 0..side * side {
             let p = [at(i % side), at(i / side)];

@@ -769,7 +769,7 @@ impl PerturbThenDiagonalize {
     }
 
     fn draw_table(&self, figures: &mut Figures) {
-        let caption = "The condition of S4D is 1: the eigenvectors of a normal matrix are orthogonal.";
+        let caption = "Errors are the greatest over all frequencies. S4D's condition is 1: a normal matrix has orthogonal eigenvectors.";
         let mut figure = figures.figure("table", "In numbers", caption);
         let number = |x: Option<f64>| x.map_or_else(|| "none".to_owned(), |x| format!("{x:.1e}"));
         let abscissa = |x: Option<f64>| x.map_or_else(|| "none".to_owned(), |x| format!("{x:.2}"));
@@ -780,7 +780,7 @@ impl PerturbThenDiagonalize {
         figure
             .table()
             .words("model", CARD.contenders.iter().map(|c| c.label))
-            .words("greatest error", [self.ptd_error(), Some(self.fixed.worst.0), direct].map(number))
+            .words("error", [self.ptd_error(), Some(self.fixed.worst.0), direct].map(number))
             .words("κ(V)", [ptd, Some(1.0), of_direct].map(number))
             .words("rightmost", [ptd_re, Some(-0.5), direct_re].map(abscissa));
     }

@@ -15,7 +15,8 @@
 //!
 //! **A formula of ours.** Eigenvectors of $A_N$ are products, $v_n/P_n=\prod_{k\le n}\frac{i\omega-(k-1/2)}{i\omega+(k+1/2)}$, and so the
 //! eigenvalues $-\frac12+i\omega$ solve
-//! $$\sum_{k=1}^N\arctan\frac{\omega}{k-1/2}=\frac\pi2(N-1-2j),\qquad j=0,\dots,N-1,$$
+//! $$\sum_{k=1}^N\arctan\frac{\omega}{k-1/2}=\frac\pi2(N-1-2j),$$
+//! $$j=0,\dots,N-1,$$
 //! a monotone equation. No matrix is decomposed here.
 //!
 //! **Where it stops.** LegS is triangular, so its function $n$ needs only the first $n+1$ states and is the same for every $N$. The

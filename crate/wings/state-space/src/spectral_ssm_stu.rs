@@ -3,7 +3,8 @@
 //! $(1-\lambda)(1,\lambda,\lambda^2,\dots)$ lie almost in the span of a few fixed ones: the top eigenvectors $\phi_j$ of the Hankel matrix
 //! $Z_{ij}=2/((i+j)^3-(i+j))$, whose eigenvalues $\sigma_j$ fall exponentially. So filter the input with
 //! $\phi_j$, and with $(-1)^i\phi_j(i)$ for negative $\lambda$, and learn only the weights, which is least squares:
-//! $$\hat y_t=y_{t-2}+\sum_{i=1}^{3}M^u_iu_{t+1-i}+\sum_{j=1}^{k}\sigma_j^{1/4}\left(M^+_jU^+_{t-2,j}+M^-_jU^-_{t-2,j}\right).$$
+//! $$\hat y_t=y_{t-2}+\sum_{i=1}^{3}M^u_iu_{t+1-i}$$
+//! $$+\sum_{j=1}^{k}\sigma_j^{1/4}\left(M^+_jU^+_{t-2,j}+M^-_jU^-_{t-2,j}\right).$$
 //!
 //! **What you see.** One such unit on a random system, driven by white noise, fitted on $T$ samples and tested on the next $T$. Errors are mean
 //! squares over that of $y$. The sweep moves the slowest eigenvalue from 0.9 to 0.9999: the unit does not care. All contenders

@@ -3,7 +3,8 @@
 //! $$L=\tfrac12\sum_k\Bigl|Y_k-\sum_i\frac{c_ib_i}{1-a_ie^{-i\omega_k}}U_k\Bigr|^2 .$$
 //! Hold the pole $a$ fixed, write $X_k=U_k/(1-ae^{-i\omega_k})$, and only two numbers of the data are left,
 //! $\sigma_{xx}=\sum|X_k|^2$ and $\sigma_{yx}=\mathrm{Re}\sum\overline{X_k}Y_k$:
-//! $$\dot b=c\,(\sigma_{yx}-w\sigma_{xx}),\quad\dot c=b\,(\sigma_{yx}-w\sigma_{xx}),\quad w=\textstyle\sum_ic_ib_i .$$
+//! $$\dot b=c\,(\sigma_{yx}-w\sigma_{xx}),\quad\dot c=b\,(\sigma_{yx}-w\sigma_{xx}),$$
+//! $$w=\textstyle\sum_ic_ib_i .$$
 //! That is a two-layer linear network. Begun with $b=c$ it is solved: $w$ follows a logistic curve to
 //! $w_\infty=\sigma_{yx}/\sigma_{xx}$, with half of it reached at $\frac1{2\sigma_{yx}}\log(\frac{w_\infty}{Nw_0}-1)$.
 //!
