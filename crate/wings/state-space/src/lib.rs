@@ -18,6 +18,7 @@ orrery_core::wing! {
     adaptive_filter_attention::AdaptiveFilterAttention,
     selective_ssm_signature::SelectiveSsmSignature,
     slice_state_tracking::SliceStateTracking,
+    grass_switching_graph::GrassSwitchingGraph,
 }
 
 orrery_browser::export!(crate::WING);
