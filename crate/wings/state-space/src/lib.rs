@@ -19,6 +19,7 @@ orrery_core::wing! {
     selective_ssm_signature::SelectiveSsmSignature,
     slice_state_tracking::SliceStateTracking,
     icl_iterative_newton::IclIterativeNewton,
+    grass_switching_graph::GrassSwitchingGraph,
 }
 
 orrery_browser::export!(crate::WING);

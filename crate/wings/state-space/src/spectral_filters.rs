@@ -162,4 +162,40 @@ mod tests {
         let found = Design::new(&features, 10..90).fit(&combine(&features, &weights), 0.0);
         assert!(found.iter().zip(weights).all(|(a, b)| (a - b).abs() < 1e-10), "{found:?}");
     }
+
+    #[test]
+    fn filters_what_they_see_and_what_is_fitted_are_the_references() {
+        let file = include_str!("../../../../tests/reference/spectral_filters.json");
+        let stored: serde_json::Value = serde_json::from_str(file).unwrap();
+        let list = |value: &serde_json::Value| -> Vec<f64> {
+            value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+        };
+        let apart = |a: &[f64], b: &[f64]| {
+            assert_eq!(a.len(), b.len());
+            a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+        };
+        let taps = stored["hankel"]["taps"].as_u64().unwrap() as usize;
+        let (values, filters) = (list(&stored["hankel"]["values"]), list(&stored["hankel"]["filters"]));
+        let found = hankel(taps, values.len());
+        let fine = SpectralFilters::hankel(taps, values.len());
+        assert!(apart(&fine.values, &values) < 1e-13);
+        assert!(apart(fine.filters.as_slice(), &filters) < 1e-9, "{:e}", apart(fine.filters.as_slice(), &filters));
+        assert!(apart(&found.values, &values) < 1e-11);
+        // What moves the eigenvalues by up to 1e-11 turns the filter of a small one more.
+        for (j, value) in values.iter().enumerate() {
+            let error = apart(found.filters.column(j).as_slice(), &filters[j * taps..][..taps]);
+            assert!(error < 1e-11 / value, "filter {j}: {error:e}");
+        }
+        let (u, y, views) = (list(&stored["u"]), list(&stored["y"]), list(&stored["views"]));
+        let mut seen = Seen::new(&u, taps);
+        let kept = views.len() / (2 * u.len());
+        let features: Vec<Rc<Vec<f64>>> = (0..2 * kept)
+            .map(|at| Rc::new(seen.through(fine.filters.column(at / 2).as_slice(), at % 2 == 1)))
+            .collect();
+        assert!(apart(&features.iter().flat_map(|f| f.to_vec()).collect::<Vec<f64>>(), &views) < 1e-9);
+        let learned = stored["learned"].as_u64().unwrap() as usize;
+        let weights = Design::new(&features, 0..learned).fit(&y, stored["eta"].as_f64().unwrap());
+        assert!(apart(&weights, &list(&stored["weights"])) < 1e-9, "{weights:?}");
+        assert!(apart(&combine(&features, &weights), &list(&stored["output"])) < 1e-9);
+    }
 }
