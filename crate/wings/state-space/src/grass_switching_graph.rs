@@ -1017,10 +1017,10 @@ impl GrassSwitchingGraph {
         let table = figure.table();
         let Settings { radius, strength, noise, dwell, .. } = self.settings;
         let words = |value: f64| if value < 10.0 { format!("{value:.3}") } else { format!("{value:.0}") };
-        let learned = |who: usize, of: &dyn Fn(&Model) -> Option<f64>| {
+        let learned = |who: usize, of: &Reading| {
             self.best[who].as_ref().and_then(|best| of(&best.model)).map_or("–".to_owned(), words)
         };
-        let ranges: [&dyn Fn(&Model) -> Option<f64>; 4] = [
+        let ranges: [&Reading; 4] = [
             &|m: &Model| if let Some(Gate::Within(radius)) = m.gate { Some(radius) } else { None },
             &|m: &Model| m.gate.map(|_| m.strength),
             &|m: &Model| Some(m.noise),
@@ -1033,6 +1033,9 @@ impl GrassSwitchingGraph {
             .words("each alone", ranges.map(|of| learned(ALONE, of)));
     }
 }
+
+/// A number of a model, where it has it.
+type Reading = dyn Fn(&Model) -> Option<f64>;
 
 #[cfg(test)]
 mod tests {

@@ -923,7 +923,7 @@ mod tests {
     #[test]
     fn atoms_without_a_wall_between_them_are_refused_in_words() {
         let refused = |atoms: &[[f64; 2]], dimension: usize| {
-            let setting = Setting { atoms: atoms.to_vec().into(), dimension, ..Setting::default() };
+            let setting = Setting { atoms: Points(atoms.to_vec()), dimension, ..Setting::default() };
             let made = SemidiscreteEntropicMap::new(&setting, &mut Rng::seed_from_u64(1));
             made.err().map(|error| error.to_string())
         };
