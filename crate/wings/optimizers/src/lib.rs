@@ -32,6 +32,8 @@ orrery_core::wing! {
     greedy_block_descent::GreedyBlockDescent,
     adam_generalized_smooth::AdamGeneralized,
     cbo_is_gradient::CboIsGradient,
+    adafactor_row_column::AdafactorRun,
+    sam_flat_minima::SamFlatMinima,
     schedule_by_refinement::ScheduleRefinement,
     schedule_theory_agreement::ScheduleTheory,
     zeroth_order_frank_wolfe::ZerothOrderFrankWolfe,
