@@ -17,7 +17,7 @@
 //! starves the other half, and Adam wins by far. Or enter a matrix of your own and watch its shadow.
 //!
 //! **Where it stops.** With rare tokens whose rows are learnt by heart, both reach a hundredth of the first error, but
-//! Adam gets lower: here Adafactor's relative step, not its memory, is in the way. Slow memory and sudden change (turn both on,
+//! Adam gets lower in four draws of five: here Adafactor's relative step, not its memory, is in the way. Slow memory and sudden change (turn both on,
 //! and raise the clipping threshold) bring updates ten times too large. The paper's decay alone does not
 //! prevent them, as it too has grown slow by then: the clipping does. Yet in this small task large updates after the change
 //! do no lasting harm, and Adafactor still ends ahead of Adam.
@@ -718,13 +718,7 @@ impl Exhibit for AdafactorRun {
                 "spikes",
                 "Slow memory, no clipping",
                 "At half-time the answers change, and the memory still holds the small gradients of before.",
-                Setting { change: true, constant: true, decay: 0.9999, clip: 10.0, ..default.clone() },
-            ),
-            Scenario::fails(
-                "tokens",
-                "Rare tokens",
-                "Rows that are seldom seen: Adam at its best rate learns them more exactly.",
-                Setting { task: Task::Zipf, ..default },
+                Setting { change: true, constant: true, decay: 0.9999, clip: 10.0, ..default },
             ),
         ]
     }

@@ -15,7 +15,8 @@
 //!
 //! **Try** $r$ from 1 to 32: the curve hardly moves, the cost does. From $r=10$ on more is drawn than by full kicks. Digits are
 //! learnt from whether answers are right, which has no gradient; Adam, which sees the cross-entropy, is ahead.
-//! The integer task echoes the last symbol through a state of whole numbers from -127 to 127.
+//! The integer task echoes the last symbol through a state of whole numbers from -127 to 127; at rank one it is level on
+//! most seeds, and 0.93 on one of five.
 //!
 //! **Where it stops.** On the quadratic at $\sigma=0.1$ rank one removes a good half of what full kicks do. Products of
 //! normal numbers differ much in length; a long kick loses fitness in both its directions, and the ranking of the
@@ -1034,12 +1035,6 @@ impl Exhibit for Eggroll {
                 "Digits, right or wrong",
                 "The fitness is a count of right answers: there is no gradient to follow.",
                 Setting { task: Job::Digits, sigma: 0.03, ..default.clone() },
-            ),
-            Scenario::holds(
-                "integers",
-                "Whole numbers only",
-                "A recurrent network of eight-bit numbers learns to echo.",
-                Setting { task: Job::Rnn, alpha: 0.1, ..default.clone() },
             ),
             Scenario::fails(
                 "long-kicks",
