@@ -925,21 +925,23 @@ impl Exhibit for Amortized {
             }
         }
 
-        if let Some(&gap) = self.ours.get(k) {
-            let work = self.fixed.family.work();
-            let (cold, mean) = (Self::arrival(&self.cold, gap), Self::arrival(&self.mean, gap));
-            let steps = |arrival: Option<usize>| arrival.unwrap_or(ITERATIONS) as f64 * work;
-            let never = if cold.is_none() { " The cold start has not come there in 60 steps." } else { "" };
-            let caption = format!(
-                "Multiply-adds per instance to the gap that the amortized model reaches, training not counted.{never}"
-            );
-            let mut cost = figures.figure("cost", "Work per instance", caption);
-            cost.x(Axis::categories("method", ["amortized", "cold start", "mean solution"]));
-            cost.y(Axis::linear("multiply-adds"));
-            cost.bar([0.0], [self.network_work() + k as f64 * work]).of("amortized");
-            cost.bar([1.0], [steps(cold)]).of("cold");
-            cost.bar([2.0], [steps(mean)]).of("mean");
-        }
+        let work = self.fixed.family.work();
+        let reached = self.ours.get(k).map(|&gap| [Self::arrival(&self.cold, gap), Self::arrival(&self.mean, gap)]);
+        let never = match reached {
+            Some([None, _]) => " The cold start has not come there in 60 steps.",
+            _ => "",
+        };
+        let caption = format!(
+            "Multiply-adds per instance to the gap that the amortized model reaches, training not counted.{never}"
+        );
+        let mut cost = figures.figure("cost", "Work per instance", caption);
+        cost.x(Axis::categories("method", ["amortized", "cold start", "mean solution"]));
+        cost.y(Axis::linear("multiply-adds"));
+        cost.bar([0.0], [self.network_work() + k as f64 * work]).of("amortized");
+        let steps = |arrival: Option<usize>| arrival.unwrap_or(ITERATIONS) as f64 * work;
+        let [cold, mean] = reached.unwrap_or([Some(0); 2]).map(steps);
+        cost.bar([1.0], [cold]).of("cold");
+        cost.bar([2.0], [mean]).of("mean");
 
         let caption = "Test instances: how far the prediction is from a solution, and how much f it leaves.";
         let mut scatter = figures.figure("scatter", "Two losses", caption);

@@ -324,12 +324,23 @@ fn count(prompt: &Prompt, tolerance: f64) -> Counts {
         newton += 1;
     }
 
-    // ŵ ← ŵ − η(Sŵ − h), η = 1/λ_max. Written in the eigenvectors of S the coordinates do not mix: e_i ← (1 − ηλ_i) e_i.
-    let mut parts: Vec<[f64; 2]> = solution.iter().zip(&eigen.eigenvalues).map(|(&e, &l)| [e, l.max(0.0)]).collect();
-    let mut gd = 0;
-    while gd < MOST_GD && parts.iter().map(|[e, l]| l * e * e).sum::<f64>() > near {
-        parts.iter_mut().for_each(|[e, l]| *e *= 1.0 - *l / largest);
-        gd += 1;
+    // ŵ ← ŵ − η(Sŵ − h), η = 1/λ_max. Written in the eigenvectors of S the coordinates do not mix: e_i ← (1 − ηλ_i) e_i,
+    // and the error falls with every step, so that the first step within the tolerance is found by bisection.
+    let after = |steps: usize| -> f64 {
+        let part = |(&e, &l): (&f64, &f64)| {
+            let e = e * pow((1.0 - l.max(0.0) / largest).max(0.0), steps as f64);
+            l.max(0.0) * e * e
+        };
+        solution.iter().zip(&eigen.eigenvalues).map(part).sum()
+    };
+    let (mut gd, mut enough) = (0, MOST_GD);
+    while gd < enough {
+        let middle = gd + (enough - gd) / 2;
+        if after(middle) > near {
+            gd = middle + 1;
+        } else {
+            enough = middle;
+        }
     }
 
     let mut conjugate = ConjugateGradient::new(h.as_slice().to_vec(), &vec![1.0; h.len()]);
