@@ -28,8 +28,8 @@
 //! $(m+2)(n+2)/(mn+2)$ times theirs, 1.13 here.
 //!
 //! **Scaled down:** networks of some thousand weights without biases, three repetitions of twenty or forty generations,
-//! episodes of at most 200 steps. Members run one by one on the processor, quick enough at this size, so there is
-//! no batched product, no GPU, and no claim of speed: figures count operations. Int8 is a grid of multiples of 1/64;
+//! episodes of at most 200 steps. Members run one by one on the processor: figures count operations, not time. Int8 is
+//! a grid of multiples of 1/64;
 //! updates are rounded to it at random.
 
 use crate::curves::Curves;

@@ -40,7 +40,6 @@ orrery_core::wing! {
     directional_attack_dsm::DirectionalAttack,
     eggroll_lowrank_es::Eggroll,
     amortized_optimization::Amortized,
-    math_structured_l2o::StructuredL2o,
 }
 
 orrery_browser::export!(crate::WING);

@@ -199,12 +199,10 @@ impl Model {
             Self::Filters(filters) => taps(filters, w),
             Self::Selective { rates, .. } => {
                 let mut y = vec![0.0; u.len()];
+                let deltas: Vec<f64> = u.iter().map(|&u| self.delta(u)).collect();
                 for (rate, w) in rates.iter().zip(w) {
-                    let step = |u: &f64| {
-                        let delta = self.delta(*u);
-                        (exp_wide(-delta * rate), delta * u)
-                    };
-                    let mut steps: Vec<(f64, f64)> = u.iter().map(step).collect();
+                    let step = |(u, delta): (&f64, &f64)| (exp_wide(-delta * rate), delta * u);
+                    let mut steps: Vec<(f64, f64)> = u.iter().zip(&deltas).map(step).collect();
                     associative_scan(&mut steps, |(a, b), (c, d)| (c * a, c * b + d));
                     y.iter_mut().zip(steps).for_each(|(y, (_, h))| *y += w * h);
                 }
