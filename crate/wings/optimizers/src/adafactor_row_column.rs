@@ -1,7 +1,8 @@
 //! Adam remembers, for every weight, the mean square of its gradient: as much memory as the network itself. Shazeer and
 //! Stern keep for a matrix only the sums of its rows $R$ and of its columns $C$, and put their product in the place of the
 //! rest:
-//! $$\hat V_t=\frac{R_tC_t^{\top}}{1^{\top}R_t},\qquad \hat U_t=\frac{G_t/\sqrt{\hat V_t}}{\max(1,\mathrm{RMS}(G_t/\sqrt{\hat V_t})/d)}.$$
+//! $$\hat V_t=\frac{R_tC_t^{\top}}{1^{\top}R_t},$$
+//! $$\hat U_t=\frac{G_t/\sqrt{\hat V_t}}{\max(1,\mathrm{RMS}(G_t/\sqrt{\hat V_t})/d)}.$$
 //! Of all matrices of rank one it is nearest to the full mean $V$ in the generalised Kullback-Leibler divergence
 //! $\sum V\log(V/\hat V)-V+\hat V$. Three more changes come with it: an update is clipped to root mean square $d$, the memory
 //! grows with time ($\hat\beta_{2t}=1-t^{-0.8}$), and a step is a share $\rho_t=\min(\rho,1/\sqrt t)$ of the size of

@@ -3,7 +3,8 @@
 //! $\hat y_\theta(x)$, *fully* amortized if a network says $y$ at once, *semi*-amortized if the network says where to
 //! start and $K$ steps of a solver follow, with derivatives taken through them,
 //!
-//! $$y^{k+1}=y^k-\eta_k\nabla_yf(y^k;x),\qquad y^0=\hat y_\theta(x),$$
+//! $$y^{k+1}=y^k-\eta_k\nabla_yf(y^k;x),$$
+//! $$y^0=\hat y_\theta(x),$$
 //!
 //! and one of two losses: *regression*, $\mathbb E\|\hat y-y^*\|^2$, which needs solved examples, or *objective-based*,
 //! $\mathbb Ef(\hat y;x)$, which needs none.

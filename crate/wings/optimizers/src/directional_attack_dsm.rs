@@ -791,7 +791,7 @@ impl DirectionalAttack {
             Some(task) => {
                 let p = shares(&task.network.outputs(x));
                 let seen = greatest(&p);
-                format!("seen as {seen} ({:.0}%)", 100.0 * p[seen])
+                format!("{seen} ({:.0}%)", 100.0 * p[seen])
             }
             None => "not yet seen".to_owned(),
         };
@@ -799,7 +799,7 @@ impl DirectionalAttack {
         let caption = match self.accuracy {
             None => format!("The network is being trained: step {} of {LESSONS}.", self.lesson),
             Some(share) => format!(
-                "A glyph, what the search adds to it, and the sum. The network tells {:.1}% of its 600 glyphs right.",
+                "A glyph, what the search adds, and the sum; below, what each is taken for. The network tells {:.1}% of its 600 glyphs right.",
                 100.0 * share
             ),
         };
@@ -817,7 +817,7 @@ impl DirectionalAttack {
             let values = upright(image);
             figure.raster(Grid { values: &values, columns: SIDE, x: [left, left + 12.0], y: [0.0, 12.0] }, colors);
         }
-        let words = [network_says(&self.pixels), "the change".to_owned(), network_says(now)];
+        let words = [network_says(&self.pixels), "change".to_owned(), network_says(now)];
         figure.text(&[[6.0, -1.4], [19.0, -1.4], [32.0, -1.4]], words);
     }
 

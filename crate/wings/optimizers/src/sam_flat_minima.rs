@@ -1,7 +1,8 @@
 //! Two places may have the same training loss, one at the bottom of a gorge, one on a plain. Foret, Kleiner, Mobahi and
 //! Neyshabur ask for the plain: minimise the greatest loss within $\rho$, $\min_w\max_{\|\epsilon\|\le\rho}L(w+\epsilon)$.
 //! The inner maximum is replaced by one step up the slope,
-//! $$\hat\epsilon(w)=\rho\,\frac{\nabla L(w)}{\|\nabla L(w)\|},\qquad w\leftarrow w-\eta\,\nabla L(w)\big|_{w+\hat\epsilon},$$
+//! $$\hat\epsilon(w)=\rho\,\frac{\nabla L(w)}{\|\nabla L(w)\|},$$
+//! $$w\leftarrow w-\eta\,\nabla L(w)\big|_{w+\hat\epsilon},$$
 //! and how $\hat\epsilon$ depends on $w$ is ignored. A step of SAM needs two gradients, so SGD may take twice as many steps here.
 //!
 //! A network of two hidden layers learns which of two moons a hundred points belong to, with three labels in ten

@@ -2,12 +2,14 @@
 //! iterate of SGD for any schedule, and then look for the schedule with the least bound. If nothing is known of the
 //! gradients except that they are at most $G$ long, it is linear decay,
 //!
-//! $$\eta_t=\frac D{G\sqrt T}\Bigl(1-\frac tT\Bigr),\qquad \mathbb E\,f(x_T)-f_*\le\frac{DG}{\sqrt T},$$
+//! $$\eta_t=\frac D{G\sqrt T}\Bigl(1-\frac tT\Bigr),$$
+//! $$\mathbb E\,f(x_T)-f_*\le\frac{DG}{\sqrt T},$$
 //!
 //! $D$ being the distance to the solution. If the lengths $\hat G_t$ of a pilot run's gradients are known (smoothed by
 //! a running median), the bound asks for
 //!
-//! $$w_t=\hat G_t^{-2},\qquad \eta_t=w_t\sum_{p=t+1}^T w_p:$$
+//! $$w_t=\hat G_t^{-2},$$
+//! $$\eta_t=w_t\sum_{p=t+1}^T w_p:$$
 //!
 //! long steps where gradients are short, over a decay to zero. Gradients that shrink at first give a warm-up that
 //! nobody put in.

@@ -3,7 +3,8 @@
 //! non-smooth *convex* functions and get the same curve. The method is $x_{t+1}=x_t-\gamma\eta_tg_t$, and
 //!
 //! $$\mathbb E[f(x_T)-f_*]\le\Omega_T(\gamma)=\frac{T_1}\gamma+\gamma T_2,$$
-//! $$T_1=\frac{D^2}{2S_1},\qquad T_2=\frac{Q_1}{2S_1}+\frac12\sum_{k<T}\frac{\eta_k}{S_{k+1}}\frac{Q_k}{S_k},$$
+//! $$T_1=\frac{D^2}{2S_1},$$
+//! $$T_2=\frac{Q_1}{2S_1}+\frac12\sum_{k<T}\frac{\eta_k}{S_{k+1}}\frac{Q_k}{S_k},$$
 //!
 //! where $S_k=\sum_{t\ge k}\eta_t$ and $Q_k=\sum_{t\ge k}\eta_t^2G_t^2$ run to $T$, $D$ is the distance to the solution and
 //! $G_t$ the length of the gradients. It is least at $\gamma^*=\sqrt{T_1/T_2}$.

@@ -3,8 +3,9 @@
 //! $$\hat g_t=\frac{F(x_t+c_tz_t;\xi_t)-F(x_t;\xi_t)}{c_t}\,z_t,$$
 //! which is right on the average and, in any one step, hopeless: its size is $\sqrt d$ times that of the gradient, in a
 //! random direction. So they average, and walk towards the vertex that looks best to the average:
-//! $$d_t=(1-\rho_t)d_{t-1}+\rho_t\hat g_t,\qquad v_t=\arg\min_{v\in C}\langle d_t,v\rangle,\qquad
-//! x_{t+1}=(1-\gamma_{t+1})x_t+\gamma_{t+1}v_t.$$
+//! $$d_t=(1-\rho_t)d_{t-1}+\rho_t\hat g_t,$$
+//! $$v_t=\arg\min_{v\in C}\langle d_t,v\rangle,$$
+//! $$x_{t+1}=(1-\gamma_{t+1})x_t+\gamma_{t+1}v_t.$$
 //!
 //! The proof gives a gap of $O(d^{1/3}T^{-1/3})$. The first picture measures the power of $T$, the second that of $d$,
 //! both over five problems drawn anew: sparse least squares, its solution on the boundary of $C$.
