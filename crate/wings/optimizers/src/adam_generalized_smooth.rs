@@ -2,7 +2,8 @@
 //! $L_0+L_1|\partial_if|$ per coordinate, as it does for exponentials; the noise may grow with it too,
 //! $\mathbb E\,g_i^2\le D_0+D_1|\partial_if|^2$. For RMSProp,
 //!
-//! $$v\leftarrow\beta_2v+(1-\beta_2)g^2,\qquad x\leftarrow x-\eta\,\frac g{\sqrt{v+\zeta}},$$
+//! $$v\leftarrow\beta_2v+(1-\beta_2)g^2,$$
+//! $$x\leftarrow x-\eta\,\frac g{\sqrt{v+\zeta}},$$
 //!
 //! and for Adam (a running mean $m$ in the place of $g$, nothing corrected) the paper proves that the mean gradient norm over
 //! $T$ steps falls as $T^{-1/4}$, the best possible, if $\eta$ *and* $1-\beta_2$ shrink as $T^{-1/2}$. A horizon ten times

@@ -985,7 +985,7 @@ impl Exhibit for DirectionalAttack {
         let mut outputs = figures.figure("outputs", if glyph { "Probabilities" } else { "Outputs" }, caption);
         let count = names.len();
         outputs.x(Axis::categories(if glyph { "class" } else { "output" }, names).domain(-0.5, count as f64 - 0.5));
-        outputs.y(if glyph { Axis::linear("probability").domain(0.0, 1.0) } else { Axis::linear("value") });
+        outputs.y(if glyph { Axis::linear("probability").domain(0.0, 1.05) } else { Axis::linear("value") });
         if let (Some(task), Some(runs)) = (self.tasks.first(), self.runs.first()) {
             let seen = |x: &[f64]| {
                 let y = task.network.outputs(x);

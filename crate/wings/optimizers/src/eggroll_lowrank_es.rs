@@ -27,10 +27,9 @@
 //! *not* follow that this learns worse: eight full kicks span no more directions, and a step's variance is
 //! $(m+2)(n+2)/(mn+2)$ times theirs, 1.13 here.
 //!
-//! **Scaled down:** networks of some thousand weights without biases, three repetitions of twenty or forty generations,
-//! episodes of at most 200 steps. Members run one by one on the processor: figures count operations, not time. Int8 is
-//! a grid of multiples of 1/64;
-//! updates are rounded to it at random.
+//! **Scaled down:** networks of some thousand weights without biases, three repetitions of twenty or forty generations
+//! (after twelve the ratio still scatters by a fifth), episodes of at most 200 steps. Figures count operations, not time.
+//! Int8 is a grid of multiples of 1/64; updates are rounded to it at random.
 
 use crate::curves::Curves;
 use orrery_core::prelude::*;

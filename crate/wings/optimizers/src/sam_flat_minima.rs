@@ -511,7 +511,7 @@ impl Exhibit for SamFlatMinima {
         let caption = "The largest eigenvalues of the Hessian where training ended; lines are means over the seeds.";
         let mut spectrum = figures.figure("spectrum", "How sharp the minimum is", caption);
         let names = (1..=EIGENVALUES).map(|k| format!("λ{k}"));
-        spectrum.x(Axis::categories("eigenvalue", names)).y(Axis::log("of the Hessian"));
+        spectrum.x(Axis::categories("in order", names)).y(Axis::log("eigenvalue"));
         for method in [3, 2, 1, 0] {
             let ends: Vec<&End> = self.ends.iter().filter(|end| end.method == method).collect();
             let all = ends.iter().flat_map(|end| end.eigenvalues.iter().enumerate()).filter(|(_, value)| **value > 0.0);

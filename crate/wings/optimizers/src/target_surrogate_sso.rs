@@ -2,7 +2,8 @@
 //! rollout. Write the loss as $\ell(z)$ of the *targets* $z=f(\theta)$, here $z=X\theta$. One expensive call gives
 //! $\nabla\ell(z_t)$, and with it the surrogate
 //!
-//! $$g_t(\theta)=\ell(z_t)+\langle\nabla\ell(z_t),f(\theta)-z_t\rangle+\tfrac1{2\eta}\|f(\theta)-z_t\|^2,$$
+//! $$g_t(\theta)=\ell(z_t)+\langle\nabla\ell(z_t),d\rangle+\tfrac1{2\eta}\|d\|^2,$$
+//! $$d=f(\theta)-z_t,$$
 //!
 //! on which $m$ inner steps cost no further call. With $\eta\le1/L$, where $L$ is the smoothness of $\ell$ *in $z$*,
 //! the surrogate lies above the loss, so whatever lowers it lowers the loss. One inner step is plain gradient descent;

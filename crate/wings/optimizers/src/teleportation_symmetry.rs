@@ -921,9 +921,9 @@ impl Exhibit for Teleportation {
             .words("teleport", rows.iter().map(|row| row.0.clone()))
             .numbers("L", rows.iter().map(|row| row.1.loss))
             .numbers("‖∇L‖", rows.iter().map(|row| row.1.slope))
-            .numbers("curvature along ∇L", rows.iter().map(|row| row.1.curvature))
+            .numbers("curvature", rows.iter().map(|row| row.1.curvature))
             .numbers("step × curvature", rows.iter().map(|row| step * row.1.curvature))
-            .numbers("trace of ∇²L", rows.iter().map(|row| row.1.sharpness));
+            .numbers("trace ∇²L", rows.iter().map(|row| row.1.sharpness));
     }
 
     fn claim(&self) -> Claim {

@@ -924,7 +924,8 @@ impl GrassSwitchingGraph {
         let (n, t) = (s.objects, self.moment());
         let caption = "The last 25 steps of each swimmer, coloured by the mode that the model sees, and whom it thinks to have met.";
         let mut figure = figures.figure("plane", "In the plane", caption);
-        figure.x(Axis::linear("x").domain(-3.0, 3.0)).y(Axis::linear("y").domain(-3.0, 3.0)).equal();
+        let reach = s.places.iter().flatten().fold(1.0_f64, |reach, x| reach.max(x.abs())).ceil();
+        figure.x(Axis::linear("x").domain(-reach, reach)).y(Axis::linear("y").domain(-reach, reach)).equal();
         let since = t.saturating_sub(25);
         let (mut rates, mut passed) = (vec![0.0; s.modes.len()], vec![0.0; s.exchanges.len()]);
         if let Some(fitted) = self.drawn() {
