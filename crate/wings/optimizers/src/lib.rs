@@ -40,6 +40,8 @@ orrery_core::wing! {
     directional_attack_dsm::DirectionalAttack,
     eggroll_lowrank_es::Eggroll,
     amortized_optimization::Amortized,
+    math_structured_l2o::StructuredL2o,
+    convex_complexity_atlas::Atlas,
 }
 
 orrery_browser::export!(crate::WING);
