@@ -373,14 +373,20 @@ impl Reader<'_> {
     }
 }
 
-fn fill(x: &mut [f64], entry: impl Fn(usize) -> f64) {
-    x.iter_mut().enumerate().for_each(|(i, x)| *x = entry(i));
+fn one(out: &mut [f64], x: &[f64], f: impl Fn(f64) -> f64) {
+    out.iter_mut().zip(x).for_each(|(out, x)| *out = f(*x));
+}
+
+fn two(out: &mut [f64], x: &[f64], y: &[f64], f: impl Fn(f64, f64) -> f64) {
+    out.iter_mut().zip(x).zip(y).for_each(|((out, x), y)| *out = f(*x, *y));
 }
 
 /// A program running on one vector of weights.
 #[derive(Clone)]
 pub struct Machine {
-    statements: Vec<Statement>,
+    /// The live statements: what is computed, of which registers, and into which.
+    statements: Vec<(Function, [usize; 3], usize)>,
+    /// Those with names, and then one full of each constant.
     registers: Vec<Vec<f64>>,
     scratch: Vec<f64>,
     rate: f64,
@@ -389,43 +395,42 @@ pub struct Machine {
 impl Machine {
     /// The program's live statements, for `n` weights, with this in `lr`.
     pub fn new(program: &Program, n: usize, rate: f64) -> Self {
-        Self { statements: program.pruned().0, registers: vec![vec![0.0; n]; NAMES.len()], scratch: vec![0.0; n], rate }
+        let mut registers = vec![vec![0.0; n]; NAMES.len()];
+        let mut place = |operand: Operand| match operand {
+            Register(register) => register,
+            Constant(number) => {
+                registers.push(vec![number; n]);
+                registers.len() - 1
+            }
+        };
+        let live = program.pruned();
+        let statements = live.0.iter().map(|s| (s.function, s.inputs.map(&mut place), s.target)).collect();
+        Self { statements, registers, scratch: vec![0.0; n], rate }
     }
 
-    fn run(&mut self, statement: &Statement) {
-        let Self { registers, scratch, .. } = self;
-        let [x, y, a] = statement.inputs;
-        let at = |operand: Operand, i: usize| match operand {
-            Register(register) => registers[register][i],
-            Constant(number) => number,
-        };
-        let n = scratch.len();
-        let product = |x, y| {
-            let whole = |operand| (0..n).map(|i| at(operand, i)).collect::<Vec<f64>>();
-            inner(&whole(x), &whole(y))
-        };
-        match statement.function {
-            Same => fill(scratch, |i| at(x, i)),
-            Add => fill(scratch, |i| at(x, i) + at(y, i)),
-            Sub => fill(scratch, |i| at(x, i) - at(y, i)),
-            Mul => fill(scratch, |i| at(x, i) * at(y, i)),
-            Div => fill(scratch, |i| if at(y, i) == 0.0 { 0.0 } else { at(x, i) / at(y, i) }),
-            Sign => fill(scratch, |i| if at(x, i) == 0.0 { 0.0 } else { at(x, i).signum() }),
-            Sqrt => fill(scratch, |i| at(x, i).sqrt()),
-            Square => fill(scratch, |i| at(x, i) * at(x, i)),
-            Abs => fill(scratch, |i| at(x, i).abs()),
-            Interp => fill(scratch, |i| (1.0 - at(a, i)) * at(x, i) + at(a, i) * at(y, i)),
-            Clip => fill(scratch, |i| at(x, i).min(at(y, i).abs()).max(-at(y, i).abs())),
-            Norm => {
-                let norm = product(x, x).sqrt();
-                fill(scratch, |_| norm);
+    fn run(&mut self, (function, inputs, target): (Function, [usize; 3], usize)) {
+        let Self { registers, scratch: out, .. } = self;
+        let [x, y, a] = inputs.map(|register| registers[register].as_slice());
+        match function {
+            Same => one(out, x, |x| x),
+            Add => two(out, x, y, |x, y| x + y),
+            Sub => two(out, x, y, |x, y| x - y),
+            Mul => two(out, x, y, |x, y| x * y),
+            Div => two(out, x, y, |x, y| if y == 0.0 { 0.0 } else { x / y }),
+            Sign => one(out, x, |x| if x == 0.0 { 0.0 } else { x.signum() }),
+            Sqrt => one(out, x, f64::sqrt),
+            Square => one(out, x, |x| x * x),
+            Abs => one(out, x, f64::abs),
+            Interp => {
+                for (((out, x), y), a) in out.iter_mut().zip(x).zip(y).zip(a) {
+                    *out = (1.0 - a) * x + a * y;
+                }
             }
-            Dot => {
-                let dot = product(x, y);
-                fill(scratch, |_| dot);
-            }
+            Clip => two(out, x, y, |x, y| x.min(y.abs()).max(-y.abs())),
+            Norm => out.fill(inner(x, x).sqrt()),
+            Dot => out.fill(inner(x, y)),
         }
-        std::mem::swap(&mut registers[statement.target], scratch);
+        std::mem::swap(&mut registers[target], out);
     }
 }
 
@@ -434,10 +439,9 @@ impl Optimizer<f64> for Machine {
         self.registers[W].copy_from_slice(x);
         self.registers[G].copy_from_slice(g);
         self.registers[LR].fill(self.rate);
-        self.registers[UPDATE..].iter_mut().for_each(|register| register.fill(0.0));
+        self.registers[UPDATE..NAMES.len()].iter_mut().for_each(|register| register.fill(0.0));
         for k in 0..self.statements.len() {
-            let statement = self.statements[k];
-            self.run(&statement);
+            self.run(self.statements[k]);
         }
         // w ← w - update
         x.iter_mut().zip(&self.registers[UPDATE]).for_each(|(x, update)| *x -= update);
