@@ -42,6 +42,7 @@ orrery_core::wing! {
     amortized_optimization::Amortized,
     math_structured_l2o::StructuredL2o,
     convex_complexity_atlas::Atlas,
+    lion_symbolic_discovery::LionDiscovery,
 }
 
 orrery_browser::export!(crate::WING);

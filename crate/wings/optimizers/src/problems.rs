@@ -96,6 +96,12 @@ impl Classifier {
         self.network.parameters.value(theta, |graph, p| self.loss(graph, p, &self.learnt))
     }
 
+    /// The loss over the held-out examples; over those learnt from, if none is held out.
+    pub fn held_out(&self, theta: &[f64]) -> f64 {
+        let table = if self.held.rows() > 0 { &self.held } else { &self.learnt };
+        self.network.parameters.value(theta, |graph, p| self.loss(graph, p, table))
+    }
+
     /// The share of the held-out examples that are told right; of those learnt from, if none is held out.
     pub fn accuracy(&self, theta: &[f64]) -> f64 {
         let table = if self.held.rows() > 0 { &self.held } else { &self.learnt };
