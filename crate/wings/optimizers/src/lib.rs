@@ -41,6 +41,7 @@ orrery_core::wing! {
     eggroll_lowrank_es::Eggroll,
     amortized_optimization::Amortized,
     math_structured_l2o::StructuredL2o,
+    trace_opto::TraceOpto,
 }
 
 orrery_browser::export!(crate::WING);
