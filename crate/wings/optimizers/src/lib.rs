@@ -43,6 +43,7 @@ orrery_core::wing! {
     math_structured_l2o::StructuredL2o,
     convex_complexity_atlas::Atlas,
     lion_symbolic_discovery::LionDiscovery,
+    trace_opto::TraceOpto,
 }
 
 orrery_browser::export!(crate::WING);
