@@ -748,14 +748,13 @@ impl Autoencoder {
                 }
             }
             let noisy = t == 0 || self.motion.is_guided();
-            let mut draw = || match rng.as_mut() {
+            moment.epsilon = match rng.as_mut() {
                 Some(rng) if noisy => {
                     let mut number = || rng.sample::<f64, _>(StandardNormal) as f32;
                     (0..d).map(|_| std::array::from_fn(|_| number())).collect()
                 }
                 _ => vec![ZERO; d],
             };
-            moment.epsilon = draw();
             moment.z = match (t, self.motion) {
                 (1.., Motion::Flow { sigma: 0.0 }) => moment.mean.clone(),
                 _ if t < cells.len() => {
@@ -1607,7 +1606,9 @@ mod tests {
         let settings = Settings { data: Source::LinearGaussian, observed: 0.4, noise: 0.3, ..Settings::default() };
         let mut s = sequences(&settings, 1, 1).remove(0);
         let times = 12;
-        (s.truth.truncate(times), s.y.truncate(times), s.seen.truncate(times));
+        s.truth.truncate(times);
+        s.y.truncate(times);
+        s.seen.truncate(times);
         let model = LinearModel::truth(0.3);
         let smoothed = model.smooth(&s);
         // Cov(z_s, z_t) = A^{s−t} P_t with P stationary (here the identity), all 24 numbers at once.

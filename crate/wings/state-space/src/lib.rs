@@ -20,6 +20,7 @@ orrery_core::wing! {
     slice_state_tracking::SliceStateTracking,
     icl_iterative_newton::IclIterativeNewton,
     grass_switching_graph::GrassSwitchingGraph,
+    deep_ssm_showdown::DeepSsmShowdown,
 }
 
 orrery_browser::export!(crate::WING);
