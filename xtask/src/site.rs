@@ -19,11 +19,13 @@ fn manifest(project: &Project, wings: &[&Wing]) -> Result<()> {
     orrery(project, |command| command.args(["manifest", "--out", "web/generated", "--only", &slugs]))
 }
 
-/// Runs the command line of the exhibits.
+/// Runs the command line of the exhibits. It is built with the features of the whole workspace, as the tests are, so that
+/// after them nothing is compiled again.
 pub fn orrery(project: &Project, arguments: impl FnOnce(&mut Command) -> &mut Command) -> Result<()> {
     let mut cargo = project.cargo();
-    cargo.args(["run", "--quiet", "--release", "--package", "orrery-cli", "--"]);
-    run(arguments(&mut cargo))
+    run(cargo.args(["build", "--quiet", "--release", "--workspace", "--bin", "orrery"]))?;
+    let program = project.target.join("release").join("orrery").with_extension(std::env::consts::EXE_EXTENSION);
+    run(arguments(&mut project.command(&program.to_string_lossy())))
 }
 
 /// Bundles and prerenders the pages.

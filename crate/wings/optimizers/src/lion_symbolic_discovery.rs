@@ -13,7 +13,7 @@
 //!
 //! AdamW begins at the best of nine rates, so evolution wins more than a tuned rate; but constants that suit a run of
 //! forty steps may not suit a longer one. Of five seeds one had no finalist that beat AdamW in the funnel; in the others
-//! the best was 7 to 26% below it.
+//! the best was 14 to 23% below it. With twenty programs a search, selection wins or loses by luck.
 //!
 //! **Race** trains Lion, AdamW, SGD and signSGD (Lion without memory) over eight rates, the first two at three decays.
 //! **Try** editing the program: delete the line with `sign`, or take the sign of `g`. Functions are `sign sqrt square abs
@@ -99,7 +99,7 @@ pub struct Setting {
     #[control(label = "mode", default = Mode::Discover)]
     pub mode: Mode,
     /// Programs that evolution may score, in five searches together; random search may score as many.
-    #[control(label = "evolution budget", range = 100..=10_000, log, default = 3000, when = ("mode", "discover"))]
+    #[control(label = "evolution budget", range = 100..=10_000, log, default = 2000, when = ("mode", "discover"))]
     pub budget: usize,
     /// What they learn.
     #[control(label = "task", default = Lesson::Mlp, when = ("mode", "race"))]
@@ -495,12 +495,6 @@ impl Exhibit for LionDiscovery {
                 "Five searches",
                 "Selection finds what as many mutations without it do not; no search ends worse than AdamW.",
                 default.clone(),
-            ),
-            Scenario::fails(
-                "short",
-                "Twenty programs each",
-                "Most mutations do harm, and twenty are too few for the rare good one to have children.",
-                Setting { budget: 100, ..default },
             ),
             Scenario::fails(
                 "race",

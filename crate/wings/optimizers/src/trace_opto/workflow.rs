@@ -1,6 +1,6 @@
 //! Workflows to be optimised: each runs on given parameters and leaves its trace behind.
 
-use super::{Op, Trace};
+use super::trace::{Op, Trace};
 use orrery_core::prelude::*;
 
 /// What is run.
