@@ -121,6 +121,9 @@ export const layout = css`
     .others {
       grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr));
     }
+    .others > [wide] {
+      grid-column: 1 / -1;
+    }
   }
   @container (min-width: 800px) {
     .exhibit {

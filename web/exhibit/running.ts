@@ -92,6 +92,9 @@ export class Running {
         break;
       }
       case 'fault':
+        // A frame that waits to be drawn came first: drawn later, it would take the words away.
+        cancelAnimationFrame(this.drawing);
+        this.drawNext();
         this.input = undefined;
         this.spectator.refused(report.fault);
         this.settle(report.serial);

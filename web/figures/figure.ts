@@ -331,6 +331,13 @@ export class OrreryFigure extends LitElement {
     if (!menu.contains(event.relatedTarget as Node | null)) menu.open = false;
   }
 
+  /** A table that does not fit beside another figure asks for a row of its own, and keeps it. */
+  protected override updated(): void {
+    if (this.hasAttribute('wide')) return;
+    const scroll = this.renderRoot.querySelector('.scroll');
+    if (scroll && scroll.scrollWidth > scroll.clientWidth) this.setAttribute('wide', '');
+  }
+
   protected override render() {
     const { layout } = this.picture;
     if (!layout) return nothing;

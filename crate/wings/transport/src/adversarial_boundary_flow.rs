@@ -114,6 +114,9 @@ fn peaks() -> Points {
 /// Half the line that is looked at.
 const REACH: f64 = 10.0;
 
+/// Sums of masses are known to this.
+const ROUNDING: f64 = 1e-13;
+
 /// One bump: its mass, centre and deviation.
 #[derive(Clone, Copy, Debug)]
 struct Bump {
@@ -314,7 +317,9 @@ impl Line {
                     self.left_of(ZERO, x + epsilon) - self.left_of(ONE, x - epsilon)
                 };
                 let sum = if k >= apart { sums[1 - to][k - apart] } else { 0.0 } + end;
-                (sums[to][k], last[to][k]) = if sum < before { (sum, k as u32) } else { (before, node) };
+                // Where both densities vanish an end changes the risk by a rounding: it is none.
+                let gains = sum < before - ROUNDING;
+                (sums[to][k], last[to][k]) = if gains { (sum, k as u32) } else { (before, node) };
             }
         }
         // Class 1 at the right loses all of class 0 there, and keeps class 1.
@@ -623,7 +628,7 @@ impl BoundaryFlow {
         let (one, zero) = (density(ONE), density(ZERO));
         let top = one.iter().chain(&zero).fold(0.1, |top: f64, r| top.max(*r)) * 1.05;
         let caption = "The ends of the flow's classifier, and within ε of each what the adversary takes. Rings: the \
-                       peaks, to be dragged.";
+                       peaks at equal weights, to be dragged.";
         let mut densities = figures.figure("densities", "Boundaries in motion", caption);
         densities.x(Axis::linear("input").domain(-6.0, 6.0)).y(Axis::linear("density").domain(0.0, top));
         for end in &line.flow.ends {
@@ -653,6 +658,7 @@ impl BoundaryFlow {
         for path in &line.paths {
             ends.line(path.xs(), path.ys()).of("flow");
         }
+        ends.dot(line.flow.ends.iter().map(|_| epsilon), &line.flow.ends).of("flow").radius(3.0);
     }
 
     fn plane_figures(plane: &InPlane, epsilon: f64, figures: &mut Figures) {
@@ -801,7 +807,9 @@ impl Exhibit for BoundaryFlow {
         above.x(Axis::linear("ε").domain(0.0, far)).y(Axis::symlog("risk − bound"));
         for (k, id) in [(1, "bayes"), (2, "least"), (0, "flow")] {
             let over = self.risks[k].ys().zip(self.bound.ys()).map(|(risk, bound)| risk - bound);
-            above.line(self.risks[k].xs(), over.collect::<Vec<f64>>()).of(id);
+            let over: Vec<f64> = over.collect();
+            above.line(self.risks[k].xs(), &over).of(id);
+            above.dot(self.risks[k].last().map(|[epsilon, _]| epsilon), over.last()).of(id).radius(3.0);
         }
         above.rule_y([1e-3]).dashed().label("tolerance");
     }

@@ -981,7 +981,7 @@ impl Exhibit for AmortizedSlicedDirections {
         let last = (names.len() as f64 - 0.5).max(0.5);
         defects
             .x(Axis::categories("amortiser", names).domain(-0.5, last))
-            .y(Axis::log("change of ε").domain(1e-17, 3.0));
+            .y(Axis::log("change of ε").domain(1e-18, 20.0));
         let at = |shift: f64| (0..self.defects.len()).map(move |k| k as f64 + shift);
         defects
             .dot(at(-0.1), self.defects.iter().map(|d| d.1.max(1e-17)))

@@ -621,6 +621,9 @@ impl Exhibit for MagicSinkhorn {
             defect.line(self.scalar.xs(), self.scalar.ys()).of("scalar");
             defect.line(self.columns.xs(), self.columns.ys()).of("sinkhorn").faint().label("columns");
             defect.line(self.rows.xs(), self.rows.ys()).of("sinkhorn").label("rows");
+            // A run of one sweep has no line yet.
+            let last = self.rows.last();
+            defect.dot(last.map(|at| at[0]), last.map(|at| at[1])).of("sinkhorn").label("rows");
             if let Some(fit) = self.rate() {
                 let ends = [self.sweeps as f64 / 2.0, self.sweeps as f64];
                 let line = ends.map(|x| pow(10.0, fit.intercept + fit.slope * x));
@@ -633,9 +636,7 @@ impl Exhibit for MagicSinkhorn {
         let counted = self.models.first().and_then(|model| model.moments.last());
         let caption = match counted {
             Some(count) if self.models[0].id == id => {
-                format!(
-                    "The eigenvalues of T_{p}: 1 is one of them {count} times. Rings: those of three Latin squares."
-                )
+                format!("The eigenvalues of T_{p}: 1 has multiplicity {count}. Rings: those of three Latin squares.")
             }
             _ => "The eigenvalues of T_p, once there is a grid. Rings: those of three Latin squares.".to_owned(),
         };
@@ -671,7 +672,7 @@ impl Exhibit for MagicSinkhorn {
             .words("p", moments().map(|p| p.to_string()))
             .words(self.setting.construction.label(), shown(mine))
             .words("3 Latin squares", shown(self.of("latin")));
-        if n == 4 {
+        if n == 4 && self.setting.construction != Construction::Weyl {
             table = table.words("Pauli/Weyl", shown(self.of("weyl")));
         }
         table

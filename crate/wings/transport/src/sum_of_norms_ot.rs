@@ -702,7 +702,8 @@ impl Exhibit for SumOfNormsOt {
         let caption = "Class mass (solid) and deviation of rows within classes (dashed) against λ. In the window the \
                        one is 1 and the other 0; at the left end the sweep is not yet settled.";
         let mut window = figures.figure("window", "The window of λ", caption);
-        window.x(Axis::log("λ").domain(1e-4, 1.0)).y(Axis::linear("class mass; deviation of a row").domain(0.0, 2.0));
+        let top = self.window.iter().fold(2.0, |top: f64, point| top.max(1.05 * point[2]));
+        window.x(Axis::log("λ").domain(1e-4, 1.0)).y(Axis::linear("class mass; deviation of a row").domain(0.0, top));
         let lambdas = || self.window.iter().map(|point| point[0]);
         window.line(lambdas(), self.window.iter().map(|point| point[1])).of("norms").label("class mass");
         window.dot(lambdas(), self.window.iter().map(|point| point[1])).of("norms");

@@ -1460,18 +1460,24 @@ impl TransportTable {
             }
         }
 
+        // Who gave up without a cost comes last, where a column of numbers may end.
+        let (barren, fruitful): (Vec<&Entrant>, Vec<&Entrant>) = self.entrants.iter().partition(|entrant| {
+            entrant.found.is_none() && matches!(entrant.state, State::Failed(_) | State::Aside(_))
+        });
+        let all = || fruitful.iter().chain(&barren).copied();
         let number = |of: &dyn Fn(&Entrant) -> Option<f64>| -> Vec<f64> {
-            self.entrants.iter().map(|entrant| of(entrant).unwrap_or(0.0)).collect()
+            fruitful.iter().map(|entrant| of(entrant).unwrap_or(0.0)).collect()
         };
+        let ended = self.ended();
         let unit = self.table.as_ref().map_or(1.0, |table| table.unit);
         let caption = format!("Costs are in units of the largest, {unit:.4}.");
         let mut numbers = figures.figure("numbers", "The solvers", caption);
         numbers
             .table()
-            .words("solver", self.entrants.iter().map(Entrant::label))
-            .words("state", self.entrants.iter().map(|entrant| standing(&entrant.state)))
-            .numbers("iterations", number(&|entrant| Some(entrant.iterations as f64)))
-            .numbers("modelled seconds", number(&|entrant| Some(entrant.seconds)))
+            .words("solver", all().map(Entrant::label))
+            .words("state", all().map(|entrant| standing(&entrant.state, ended)))
+            .numbers("iterations", all().map(|entrant| entrant.iterations as f64))
+            .numbers("modelled seconds", all().map(|entrant| entrant.seconds))
             .numbers("cost", number(&|entrant| entrant.found.map(|found| found.cost)))
             .numbers("cost − optimum", number(&|entrant| gap(entrant)))
             .numbers("bound", number(&|entrant| entrant.found.map(|found| found.high)));
@@ -1494,12 +1500,14 @@ fn short(entrant: &Entrant) -> &'static str {
     ["exact", "scaling", "log", "Newton", "unbal.", "sliced", "Gauss"][entrant.solver as usize]
 }
 
-fn standing(state: &State) -> String {
+/// Where a solver stands, in a few words: why one failed is the claim's to say.
+fn standing(state: &State, ended: bool) -> String {
     match state {
+        State::Waiting | State::Running(_) | State::Surveyed(..) if ended => "out of time".to_owned(),
         State::Waiting => "waits".to_owned(),
         State::Running(_) | State::Surveyed(..) => "runs".to_owned(),
         State::Arrived => "has arrived".to_owned(),
-        State::Failed(why) => format!("failed: {why}"),
+        State::Failed(_) => "has failed".to_owned(),
         State::Aside(why) => format!("aside: {why}"),
     }
 }
