@@ -465,7 +465,8 @@ mod tests {
                 let size = gradient[range.clone()].iter().map(|g| g * g).sum::<f32>().sqrt().max(1e-6);
                 let along: Vec<f32> = gradient[range.clone()].iter().map(|g| g / size).collect();
                 for direction in [along, chance] {
-                    let norm = direction.iter().map(|d| d * d).sum::<f32>().sqrt();
+                    // Zero where a motion has no use for the layer.
+                    let norm = direction.iter().map(|d| d * d).sum::<f32>().sqrt().max(1e-6);
                     let mut loss = |h: f32| {
                         model.theta.clone_from(&theta);
                         let place = model.theta[range.clone()].iter_mut().zip(&direction);
@@ -484,7 +485,8 @@ mod tests {
 
     #[test]
     fn of_a_linear_model_the_bound_nears_the_exact_likelihood_from_below() {
-        // Without its field each motion is a random walk of known variance, and the Kalman filter has the exact likelihood.
+        // Without its field each motion is a random walk of known variance, and the Kalman filter has the exact likelihood. What is
+        // seen is one coordinate, so that the guide, whose coordinates are independent, can be as good as exact.
         let sigma = 0.4_f64;
         for (motion, variance) in [
             (Motion::Markov, exp(-3.0)),
@@ -500,10 +502,10 @@ mod tests {
             let mut model = Autoencoder::new(motion, 2, 1, rng);
             let field = model.field[1].range();
             model.theta[field].fill(0.0);
-            model.theta[model.decoder.start..][..2].copy_from_slice(&[0.8, -0.5]);
+            model.theta[model.decoder.start..][..2].copy_from_slice(&[0.9, 0.0]);
             let linear = LinearModel {
                 a: DMatrix::identity(2, 2),
-                c: DMatrix::from_row_slice(1, 2, &[0.8, -0.5]),
+                c: DMatrix::from_row_slice(1, 2, &[0.9, 0.0]),
                 q: DMatrix::identity(2, 2) * variance,
                 r: vec![0.09],
                 m: DVector::zeros(2),
@@ -524,7 +526,7 @@ mod tests {
                 descend(&mut model.adam, &mut model.theta, gradient, f64::from(step) / 800.0);
             }
             let after = bound(&model, rng);
-            assert!(before < exact && after < exact && after > exact - 0.2, "{before} {after} {exact}");
+            assert!(before < exact && after < exact && after > exact - 0.1, "{before} {after} {exact}");
         }
     }
 
