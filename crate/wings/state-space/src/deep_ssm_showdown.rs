@@ -12,7 +12,7 @@
 //!
 //! **Try** linear Gaussian data: the smoother is the best there is, and the deep Markov model's bound stays below the exact
 //! log-likelihood. Raise the process noise: the latent ODE becomes a latent SDE, steered by a drift $u$ that costs
-//! $\tfrac12\int|u|^2dt$. Hide nothing from the encoder.
+//! $\tfrac12\int|u|^2dt$.
 //!
 //! **Where it stops.** A pendulum's swing is nearly a sine: the smoother wins. With four sequences to learn from and nothing
 //! hidden from the encoder, the latent ODE learns them by heart and stayed above 0.7 of the smoother's error in four of five
@@ -24,7 +24,7 @@
 //! which leaves the bound a bound. Growing modes of $A$ are scaled back, or a sparse sample breeds them; more rounds of expectation
 //! maximisation would still lower its error a little. Sequences have 100 times, not 200; the latent ODE trains on windows of 40 and
 //! averages over windows that overlap; networks have 24 units, and the deep Markov model's $\sigma$ does not depend on $z$. Of the
-//! layer's recurrences the decays are learned, the frequencies stay; it is not part of the claim.
+//! layer's recurrences the decays are learned, the frequencies stay.
 
 mod autoencoder;
 mod data;
