@@ -31,10 +31,11 @@ function boxOf(
   const middle = plane.px(vx, vy);
   if (!(right - left <= WIDEST)) [left, right] = [middle - WIDEST / 2, middle + WIDEST / 2];
   if (right - left < 1) [left, right] = [middle - 0.5, middle + 0.5];
-  // On a log scale zero lies below everything.
+  // On a log scale zero lies below everything. No bar stands in the axis.
+  const bottom = plane.box.top + plane.box.height;
   const zero = plane.py(vx, 0);
-  const foot = Number.isFinite(zero) ? zero : plane.box.top + plane.box.height + 10;
-  return [left, right, plane.py(vx, vy), foot];
+  const foot = Number.isFinite(zero) ? Math.min(zero, bottom) : bottom;
+  return [left, right, Math.min(plane.py(vx, vy), bottom), foot];
 }
 
 /** Upright bars from zero, as wide as the closest two allow. */

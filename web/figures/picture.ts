@@ -55,6 +55,12 @@ interface ColorFamily {
   live: boolean;
 }
 
+/** Height over width of the ranges, where a figure fixes both. */
+function fixedRatio(layout: Layout | undefined): number | undefined {
+  const [x, y] = [layout?.x?.domain, layout?.y?.domain];
+  return x && y && Math.abs((y[1] - y[0]) / (x[1] - x[0]));
+}
+
 /** One figure as it is drawn: what it shows, on which ranges, at which size. Knows no mark and no page. */
 export class Picture {
   contenders: readonly Contender[] = [];
@@ -86,8 +92,12 @@ export class Picture {
       this.reset();
       this.remeasure();
     }
+    const before = fixedRatio(this.layout);
     this.layout = layout;
     this.data = data;
+    // A matrix or a map of another shape takes a box of its own shape.
+    const ratio = fixedRatio(layout);
+    if (before && ratio && Math.abs(ratio / before - 1) > 0.01 && this.equal) this.shape = undefined;
   }
 
   /** Forgets the ranges: what comes next is another run. The panel keeps its size. */

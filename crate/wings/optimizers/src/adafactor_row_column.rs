@@ -605,8 +605,9 @@ impl Exhibit for AdafactorRun {
                        to the greatest.";
         let mut matrix = figures.figure("matrix", "A memory and its shadow", caption);
         let (width, height) = (columns as f64, rows as f64);
-        let gap = 0.08 * width;
-        matrix.x(Axis::linear("column").domain(0.0, 2.0 * width + gap));
+        let gap = (0.08 * width).ceil();
+        let across = format!("column (on the right {} more)", width + gap);
+        matrix.x(Axis::linear(across).domain(0.0, 2.0 * width + gap));
         matrix.y(Axis::linear("row").domain(0.0, height).reversed());
         let colors = || Colors::sequential("log₁₀ mean square").domain(-4.0, 0.0);
         let [left, right]: [Vec<f64>; 2] = [v.iter().map(level).collect(), shade.iter().map(level).collect()];
@@ -614,7 +615,7 @@ impl Exhibit for AdafactorRun {
         let x = [width + gap, 2.0 * width + gap];
         matrix.raster(Grid { values: &right, columns, x, y: [0.0, height] }, colors());
 
-        let caption = "Shadow over truth: blue and red are off by a factor of ten.";
+        let caption = "Shadow over truth: full blue and full red are off by a factor of a hundred or more.";
         let mut ratio = figures.figure("ratio", "How far off the shadow is", caption);
         ratio.x(Axis::linear("column").domain(0.0, width)).y(Axis::linear("row").domain(0.0, height).reversed());
         let off = |(v, w): (&f64, &f64)| {

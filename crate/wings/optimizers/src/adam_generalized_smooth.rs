@@ -483,10 +483,12 @@ impl Exhibit for AdamGeneralized {
         let caption =
             format!("All coordinates start at ±{}. A line that leaves the picture has diverged.", setting.start);
         let mut race = figures.figure("race", "A race over 10 000 steps", caption);
-        race.x(Axis::log("step").domain(0.5, RACE as f64)).y(Axis::log("f(x)").domain(1e-2, 1e8));
+        let start = self.losses.of(ALL[0].id()).and_then(|curve| curve.iter().next()).map_or(1.0, |p| p[1]);
+        let top = (100.0 * start).max(1e8);
+        race.x(Axis::log("step").domain(0.5, RACE as f64)).y(Axis::log("f(x)").domain(1e-2, top));
         for who in self.shown() {
             if let Some(curve) = self.losses.of(who.id()) {
-                let curve = || curve.iter().map(|p| [p[0], p[1].clamp(1e-2, 1e8)]);
+                let curve = || curve.iter().map(|p| [p[0], p[1].clamp(1e-2, top)]);
                 race.line(curve().map(|p| p[0]), curve().map(|p| p[1])).of(who.id());
             }
         }

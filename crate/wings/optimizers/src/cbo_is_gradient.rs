@@ -644,9 +644,15 @@ impl Exhibit for CboIsGradient {
 
     fn figures(&self, figures: &mut Figures) {
         let fixed = &*self.fixed;
-        let one = fixed.setting.dimension == 1;
-        let caption = "The same start. Hops and proximal steps leap the ridges; gradient descent and Langevin stay. Drag \
-                       the start.";
+        let dimension = fixed.setting.dimension;
+        let one = dimension == 1;
+        let caption = match dimension {
+            1 | 2 => "The same start. Who leaps the ridges arrives at the cross. Drag the start.".to_owned(),
+            _ => format!(
+                "The first two of {dimension} coordinates; the map is the slice through the minimum. Who leaps the ridges \
+                 arrives at the cross. Drag the start."
+            ),
+        };
         let title = "From dent to dent";
         let at = fixed.setting.start.0[0];
         let mut path = if one {
@@ -739,7 +745,7 @@ impl Exhibit for CboIsGradient {
             figure.dot(&xs, &gradient).of("hopping");
         }
 
-        let caption = format!("The share of {TRIALS} starts near yours that end at the minimum, by hop width.");
+        let caption = format!("The share of {TRIALS} starts near yours that end at the minimum; no bar: none.");
         let mut bars = figures.figure("success", "From gradient step to global search", caption);
         let names = fixed.widths.iter().map(|width| format!("{width:.2}"));
         let names: Vec<String> = names.chain(["GD".into(), "Lang.".into()]).collect();

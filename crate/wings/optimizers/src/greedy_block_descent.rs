@@ -807,8 +807,12 @@ impl GreedyBlockDescent {
 
     fn picture(&self, figures: &mut Figures, lattice: &Lattice) {
         let Some(run) = self.run(self.chosen()) else { return };
-        let label = self.fixed.setting.partition.label();
-        let caption = format!("The labels spread. Lit: the block just solved, {label}; lines are its trees.");
+        let Setting { partition, update, .. } = self.fixed.setting;
+        let done = if update == Update::Gradient { "updated" } else { "solved" };
+        let caption = match partition {
+            Partition::RedBlack => format!("The labels spread. Dots: the cells just {done}."),
+            _ => format!("The labels spread. Lit: the block just {done}, {}; lines are its trees.", partition.label()),
+        };
         let mut picture = figures.figure("lattice", "The lattice", caption);
         let end = SIDE as f64;
         picture.x(Axis::linear("column").domain(0.0, end)).y(Axis::linear("row").domain(0.0, end)).equal();
@@ -849,6 +853,8 @@ impl GreedyBlockDescent {
                 let line = race.line(curve.xs(), curve.ys()).of(id);
                 if let Kind::Forest(partition) = run.kind {
                     line.label(partition.label());
+                } else if id != self.chosen() && id != "newton" {
+                    line.faint();
                 }
             }
         }
@@ -979,7 +985,8 @@ impl Exhibit for GreedyBlockDescent {
             }
             return;
         }
-        let caption = "Each iteration updates one block. The dashed line is the goal.";
+        let caption =
+            "Each iteration updates one block. Pale: the rules beside the chosen one. The dashed line is the goal.";
         self.race(figures, "gap", ["The gap against iterations", caption, "iteration"], &self.by_iteration, true);
         let caption = "A greedy choice has to know the whole gradient, which costs multiplications.";
         let titles = ["The gap against work", caption, "multiplications"];
@@ -988,7 +995,8 @@ impl Exhibit for GreedyBlockDescent {
             let caption =
                 "Solid rule: the support of the cyclic run is final. Dashed: the latest that theory allows it.";
             let mut support = figures.figure("support", "Coefficients that are not zero", caption);
-            support.x(Axis::log("iteration, plus one")).y(Axis::linear("size of the support"));
+            support.x(Axis::log("iteration, plus one"));
+            support.y(Axis::linear("size of the support").domain(0.0, self.fixed.best.len() as f64));
             for run in &self.runs {
                 support.line(run.sizes.xs(), run.sizes.ys()).of(run.kind.id());
             }

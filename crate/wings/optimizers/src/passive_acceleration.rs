@@ -311,7 +311,10 @@ impl Fixed {
         let end = (20.0 / (alpha * m).min(beta)).min(3000.0 / (alpha * l + beta));
         let mut slope = [0.0, 0.0];
         objective.value_and_gradient(&[-begin[0].abs(), 0.0], &mut slope);
-        let speeds = 0.45 * alpha * slope[0].abs().max(l);
+        // From rest on a parabola of curvature c the flow gets as fast as αf'r^(-r/(r-1)), where r = αc/β.
+        let r = alpha * l / beta;
+        let share = if (r - 1.0).abs() < 1e-6 { exp(-1.0) } else { exp(-r * log(r) / (r - 1.0)) };
+        let speeds = (0.45 * alpha * slope[0].abs().max(l)).max(1.1 * alpha * share * g[0].abs());
         Ok(Self { setting: setting.clone(), objective, m, l, begin, least, minimum, first, field, end, speeds })
     }
 
@@ -408,7 +411,7 @@ impl PassiveAcceleration {
             let gap = fixed.objective.value_and_gradient(&run.x, &mut g) - fixed.least;
             self.gaps.push(who.id(), self.k as f64, (gap / fixed.first).min(1e6));
             if self.k <= PLACES {
-                run.places.push(self.k as f64, run.x[0].clamp(-10.0, 10.0));
+                run.places.push(self.k as f64, run.x[0]);
             }
             if run.x.len() == 2 {
                 run.path.push(run.x[0], run.x[1]);
@@ -468,8 +471,8 @@ impl PassiveAcceleration {
         let fixed = &self.fixed;
         let alpha = fixed.setting.alpha;
         let (wide, high) = (fixed.begin[0].abs().max(2.2) * 1.15, fixed.speeds);
-        let caption = "Arrows: the flow. On the dashed manifold ψ = 0 the motion is gradient flow; the heavy ball's orbit \
-                       never comes down to it.";
+        let caption = "Arrows: the flow. On the dashed manifold ψ = 0 the motion is gradient flow; an orbit that never \
+                       comes down to it never arrives.";
         let mut phase = figures.figure("phase", "Position and velocity", caption);
         phase.x(Axis::linear("x").domain(-wide, wide)).y(Axis::linear("velocity y").domain(-high, high));
         let mut arrows = [const { Vec::new() }; 4];
@@ -574,7 +577,10 @@ impl Exhibit for PassiveAcceleration {
         }
 
         if fixed.field.is_none() {
-            let caption = "Iterate by iterate, at the beginning.";
+            let caption = match self.shown().next() {
+                Some(_) => "Iterate by iterate, at the beginning.",
+                None => "The flow moves without jumps; choose a method that iterates.",
+            };
             let mut places = figures.figure("places", "Where they jump", caption);
             places.x(Axis::linear("iteration k").domain(0.0, PLACES as f64)).y(Axis::linear("x"));
             places.rule_y([0.0]).dashed();
@@ -600,7 +606,9 @@ impl Exhibit for PassiveAcceleration {
         }
 
         let caption = match self.decay() {
-            Some(slope) => format!("The fitted slope of log ‖ψ‖ is {slope:.3}; the dashed line has −β = {:.3}.", -beta),
+            Some(slope) => {
+                format!("The fitted slope of log ‖ψ‖ is {:.3} times that of the dashed line, −β.", -slope / beta)
+            }
             None => "How the flow falls onto the manifold; the dashed line is e^(−βt).".to_owned(),
         };
         let mut psi = figures.figure("psi", "The distance to the manifold", caption);

@@ -482,14 +482,16 @@ impl Exhibit for SamFlatMinima {
             let rows = points.iter().zip(&sample.learnt.labels).filter(move |(_, label)| **label == class);
             rows.map(|(point, _)| *point).collect::<Vec<[f64; 2]>>()
         };
+        // A crowd of points in small print.
+        let [small, large] = if points.len() > 400 { [1.5, 3.0] } else { [3.0, 6.0] };
         for (class, symbol, ink) in [(0, Symbol::Disc, Ink::Muted), (1, Symbol::Square, Ink::Strong)] {
             let list = of_class(class);
-            let dots = map.dot(list.iter().map(|p| p[0]), list.iter().map(|p| p[1])).symbol(symbol).radius(3.0);
+            let dots = map.dot(list.iter().map(|p| p[0]), list.iter().map(|p| p[1])).symbol(symbol).radius(small);
             dots.ink(ink).label(format!("labelled {class}"));
         }
         let wrong: Vec<[f64; 2]> =
             points.iter().zip(&sample.wrong).filter(|(_, wrong)| **wrong).map(|(p, _)| *p).collect();
-        let rings = map.dot(wrong.iter().map(|p| p[0]), wrong.iter().map(|p| p[1])).symbol(Symbol::Ring).radius(6.0);
+        let rings = map.dot(wrong.iter().map(|p| p[0]), wrong.iter().map(|p| p[1])).symbol(Symbol::Ring).radius(large);
         rings.ink(Ink::Accent).label("wrong label");
         for method in [1, 0] {
             let values = &self.regions[method];
@@ -525,13 +527,19 @@ impl Exhibit for SamFlatMinima {
             spectrum.line(means.iter().map(|p| p[0]), means.iter().map(|p| p[1])).of(IDS[method]);
         }
 
-        let caption =
-            "The training loss along the slope from each run's end (first seed). SAM looks as far as the rule.";
+        let caption = match fixed.setting.norm {
+            Ball::Two => {
+                "The training loss along the slope from each run's end (first seed). SAM looks as far as the rule."
+            }
+            Ball::Infinite => "The training loss along the slope from each run's end (first seed).",
+        };
         let mut slice = figures.figure("slice", "Up the slope", caption);
         slice
             .x(Axis::linear("distance along the gradient").domain(-1.0, 1.0))
             .y(Axis::linear("training loss").or(Scale::Log));
-        slice.rule_x([fixed.setting.rho]).dashed();
+        if fixed.setting.norm == Ball::Two {
+            slice.rule_x([fixed.setting.rho]).dashed();
+        }
         for (id, line) in IDS.iter().zip(&self.slices) {
             slice.line(line.iter().map(|p| p[0]), line.iter().map(|p| p[1].max(1e-6))).of(id);
         }

@@ -660,7 +660,8 @@ impl Exhibit for TargetSurrogate {
         }
 
         let caption = format!(
-            "Until the gap is a thousandth, or so far. A call costs {price:.0} inner steps; pale: the inner steps."
+            "Until the gap is a thousandth or the run has diverged, or so far. A call costs {price:.0} inner steps; pale: \
+             the inner steps."
         );
         let names = [ours.as_str(), "m = 1", "m = 5", "m = 100", "Armijo", "Adam"];
         let mut cost = figures.figure("cost", "The bill", caption);

@@ -764,7 +764,11 @@ impl Teleportation {
                 figure.x(Axis::linear("ascent steps on g").domain(0.0, most));
                 figure.y(Axis::log("‖∇L‖, curvature, trace, L"));
                 let now = self.fixed.landscape.look(&self.runs[0][0].w);
-                let way = jump.map_or_else(|| vec![now], |jump| jump.way.clone());
+                let way = match jump {
+                    Some(jump) if jump.way.is_empty() => vec![jump.before],
+                    Some(jump) => jump.way.clone(),
+                    None => vec![now],
+                };
                 type Part = fn(&Look) -> f64;
                 let columns: [(&str, Part, Ink); 4] = [
                     ("L", |look| look.loss, Ink::Muted),
@@ -905,7 +909,7 @@ impl Exhibit for Teleportation {
             vec![("now".to_owned(), fixed.landscape.look(&self.runs[0][0].w))]
         } else {
             let row = |jump: &Jump| {
-                let name = |when: &str| format!("step {}, {when}", jump.step);
+                let name = |when: &str| format!("{}, {when}", jump.step);
                 [(name("before"), jump.before), (name("after"), jump.after)]
             };
             jumps.iter().flat_map(row).collect()
@@ -918,7 +922,7 @@ impl Exhibit for Teleportation {
         let step = fixed.setting.step;
         table
             .table()
-            .words("teleport", rows.iter().map(|row| row.0.clone()))
+            .words("at step", rows.iter().map(|row| row.0.clone()))
             .numbers("L", rows.iter().map(|row| row.1.loss))
             .numbers("‖∇L‖", rows.iter().map(|row| row.1.slope))
             .numbers("curvature", rows.iter().map(|row| row.1.curvature))

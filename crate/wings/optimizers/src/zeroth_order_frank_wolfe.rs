@@ -711,8 +711,8 @@ impl Exhibit for ZerothOrderFrankWolfe {
     fn figures(&self, figures: &mut Figures) {
         let fixed = &*self.fixed;
         let steps = fixed.setting.steps as f64;
-        let caption = "The mean gap of five problems. Averaging is what makes one noisy difference a step enough; the dashed \
-                       guide falls as the theorem says.";
+        let caption =
+            "The mean gap of five problems, with averaging and without; the dashed guide falls as the theorem says.";
         let labels = ["step t", "f(xₜ) − f*"];
         let mut gap = figures.figure("gap", "The gap", caption);
         gap.x(Axis::log(labels[0]).domain(1.0, steps)).y(Axis::log(labels[1]));
@@ -762,8 +762,8 @@ impl Exhibit for ZerothOrderFrankWolfe {
         let [x, y] = fixed.setting.target.0[0];
         path.dot([x], [y]).symbol(Symbol::Ring).radius(7.0).label("target").drags("target");
 
-        let caption = "How far the average is from the true gradient. A single estimate never gets better; the average \
-                       forgets its noise faster than the gradient moves.";
+        let caption = "How far what each follows is from the true gradient. An average is to forget its noise faster than the \
+                       gradient moves.";
         let mut error = figures.figure("surrogate", "The error of the estimate", caption);
         error.x(Axis::log("step t").domain(1.0, steps)).y(Axis::log("‖dₜ − ∇f(xₜ)‖"));
         self.errors.draw(&mut error);
