@@ -1,8 +1,9 @@
 //! An optimizer is a short program: given weights $w$, gradient $g$ and what it remembers, it says how far to move. So it
 //! can be searched for. Chen and colleagues start from AdamW, mutate statements, keep what trains a tiny network best, and
 //! are left with **Lion**:
-//! $$c_t=\beta_1m_{t-1}+(1-\beta_1)g_t,\quad\theta_t=\theta_{t-1}-\eta_t(\operatorname{sign}c_t+\lambda\theta_{t-1}),
-//! \quad m_t=\beta_2m_{t-1}+(1-\beta_2)g_t.$$
+//! $$c_t=\beta_1m_{t-1}+(1-\beta_1)g_t,$$
+//! $$\theta_t=\theta_{t-1}-\eta_t(\operatorname{sign}c_t+\lambda\theta_{t-1}),$$
+//! $$m_t=\beta_2m_{t-1}+(1-\beta_2)g_t.$$
 //!
 //! **Discover** runs such a search five times. A program is a list of assignments to ten registers. Of eight random
 //! members of the population the fittest becomes the parent; a statement is inserted, deleted or modified; the oldest

@@ -326,6 +326,8 @@ impl TraceOpto {
                        the right, a node a step. Open: what no parameter reaches.";
         let mut figure = figures.figure("graph", "The execution trace", caption);
         let places = places(trace, &kept);
+        let depth = trace.nodes.iter().map(|node| node.level).max().unwrap_or(0) as f64;
+        figure.x(Axis::linear("operations deep").domain(-0.8, depth + 0.8));
         let (mut near, mut far, mut plain) = ((vec![], vec![]), (vec![], vec![]), (vec![], vec![]));
         for (id, node) in trace.nodes.iter().enumerate() {
             for &parent in node.parents() {
@@ -394,7 +396,7 @@ impl TraceOpto {
             .words("wanted", rows.iter().map(|id| text(wants.iter().find(|want| want.0 == *id).map(|want| want.1))))
             .words("∂y/∂node", rows.iter().map(|id| text(gradient[*id])))
             .words(
-                "nodes in its set",
+                "in set",
                 rows.iter().map(|id| sets.messages[*id].as_ref().map_or(0, BTreeSet::len).to_string()),
             );
     }

@@ -1,30 +1,32 @@
-//! A state-space model has a state that moves unseen and observations that show part of it. The review sets four generations side by
-//! side. (1) Linear and Gaussian, $z_{t+1}=Az_t+w$, $y_t=Cz_t+v$: the Kalman smoother is exact, and expectation maximisation fits
-//! $A,C,Q,R$. (2) The deep Markov model makes the mean of $p(z_{t+1}\mid z_t)$ a network, and learns a guide
-//! $q(z_t\mid z_{t-1},y_{t:T})$ whose recurrent unit reads what is still to come; both raise the bound
+//! A state-space model has a state that moves unseen and observations that show part of it. The review sets four
+//! generations side by side. (1) Linear and Gaussian, $z_{t+1}=Az_t+w$, $y_t=Cz_t+v$: the Kalman smoother is exact, and
+//! expectation maximisation fits $A,C,Q,R$. (2) The deep Markov model makes the mean of $p(z_{t+1}\mid z_t)$ a network,
+//! and learns a guide $q(z_t\mid z_{t-1},y_{t:T})$ whose recurrent unit reads what is still to come; both raise the
+//! bound
 //! $$\sum_t E_q\log p(y_t\mid z_t)-\mathrm{KL}(q\,\|\,p)\le\log p(y).$$
-//! (3) The latent ODE guesses $z_0$ alone, and $\dot z=f(z)$ does the rest. (4) Diagonal linear recurrences, in both directions, are a
-//! layer of a network that knows of no law.
+//! (3) The latent ODE guesses $z_0$ alone, and $\dot z=f(z)$ does the rest. (4) Diagonal linear recurrences, in both
+//! directions, are a layer of a network that knows of no law.
 //!
-//! **What you see.** Van der Pol's oscillator creeps, then jumps. It is seen through noise at one time in five. No linear motion jumps,
-//! so the smoother cuts corners. All models learn from the same sequences; what counts is the error at times not seen, on new ones.
-//! There the latent ODE ends below 0.7 of what the smoother misses by.
+//! **What you see.** Van der Pol's oscillator creeps, then jumps. It is seen through noise at one time in five. No
+//! linear motion jumps, so the smoother cuts corners. All models learn from the same sequences; what counts is the
+//! error at times not seen, on new ones. There the latent ODE ends below 0.7 of what the smoother misses by.
 //!
-//! **Try** linear Gaussian data: the smoother is the best there is, and the deep Markov model's bound stays below the exact
-//! log-likelihood. Raise the process noise: the latent ODE becomes a latent SDE, steered by a drift $u$ that costs
-//! $\tfrac12\int|u|^2dt$.
+//! **Try** linear Gaussian data: the smoother is the best there is, and the deep Markov model's bound stays below the
+//! exact log-likelihood. Raise the process noise: the latent ODE becomes a latent SDE, steered by a drift $u$ that
+//! costs $\tfrac12\int|u|^2dt$.
 //!
-//! **Where it stops.** A pendulum's swing is nearly a sine: the smoother wins. With four sequences to learn from and nothing
-//! hidden from the encoder, the latent ODE learns them by heart and stayed above 0.7 of the smoother's error in four of five
-//! seeds, though the smoother suffers too. Mixed frequencies ask for some 3000 steps: the slow channel helps the smoother too.
-//! The deep Markov model needs 2000 to come as far as the latent ODE does in 1200.
+//! **Where it stops.** A pendulum's swing is nearly a sine: the smoother wins. With four sequences to learn from and
+//! nothing hidden from the encoder, the latent ODE learns them by heart and stayed above 0.7 of the smoother's error in
+//! four of five seeds, though the smoother suffers too. Mixed frequencies ask for some 3000 steps: the slow channel
+//! helps the smoother too. The deep Markov model needs 2000 to come as far as the latent ODE does in 1200.
 //!
-//! **Made definite.** In first trials with sixty sequences and all observations shown to the encoder, the latent ODE lost to the
-//! smoother on new sequences. More sequences mend that, and hiding a random part from the encoder while the likelihood scores all,
-//! which leaves the bound a bound. Growing modes of $A$ are scaled back, or a sparse sample breeds them; more rounds of expectation
-//! maximisation would still lower its error a little. Sequences have 100 times, not 200; the latent ODE trains on windows of 40 and
-//! averages over windows that overlap; networks have 24 units, and the deep Markov model's $\sigma$ does not depend on $z$. Of the
-//! layer's recurrences the decays are learned, the frequencies stay.
+//! **Made definite.** In first trials with sixty sequences and all observations shown to the encoder, the latent ODE
+//! lost to the smoother on new sequences. More sequences mend that, and hiding a random part from the encoder while the
+//! likelihood scores all, which leaves the bound a bound. Growing modes of $A$ are scaled back, or a sparse sample
+//! breeds them; more rounds of expectation maximisation would still lower its error a little. Sequences have 100 times,
+//! not 200; the latent ODE trains on windows of 40 and averages over windows that overlap; networks have 24 units, and
+//! the deep Markov model's $\sigma$ does not depend on $z$. Of the layer's recurrences the decays are learned, the
+//! frequencies stay.
 
 mod autoencoder;
 mod data;

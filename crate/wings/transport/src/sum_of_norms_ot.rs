@@ -884,7 +884,8 @@ mod tests {
             prop_assert!((problem.class_mass(&check.plan) - 0.5).abs() < 1e-9 && problem.deviation(&check.plan) < 1e-8);
         }
 
-        // Without norms both are exact transport.
+        // Without norms both are exact transport, up to what the method's rate promises of N iterations: at most
+        // ‖y*‖²/2N for ten potentials of a unit at most.
         #[test]
         fn at_lambda_zero_the_cost_is_that_of_exact_transport(cost in prop::collection::vec(0.0_f64..1.0, 25)) {
             let problem = bare(cost, vec![0, 0, 1, 1, 1]);
@@ -892,7 +893,7 @@ mod tests {
             (0..20_000).for_each(|_| check.iterate(&problem));
             let exact = problem.transport(&emd(&problem).expect("a plan"));
             let found = problem.transport(&check.plan);
-            prop_assert!((found - exact).abs() < 1e-5, "{} {}", found, exact);
+            prop_assert!((found - exact).abs() < 10.0 / 40_000.0, "{} {}", found, exact);
         }
     }
 

@@ -87,9 +87,19 @@ impl Reader {
 /// Asks every parameter what it would have to be for each output, and changes the one whose answers differ least.
 fn repair(seen: &Seen, wanted: &[f64]) -> Option<Vec<f64>> {
     let mut best: Option<(f64, usize, f64)> = None;
-    for i in 0..seen.theta.len() {
-        let asked = seen.traces.iter().zip(wanted).map(|(trace, &want)| trace.push_back(i, want)?.last().map(|w| w.1));
-        let Some(answers) = asked.collect::<Option<Vec<f64>>>() else { continue };
+    'parameters: for i in 0..seen.theta.len() {
+        let mut answers = Vec::new();
+        for (trace, &want) in seen.traces.iter().zip(wanted) {
+            match trace.push_back(i, want).and_then(|wants| wants.last().map(|last| last.1)) {
+                Some(answer) => answers.push(answer),
+                // 0 = 0 c is right for every c: this output does not say.
+                None if trace.output() == want => (),
+                None => continue 'parameters,
+            }
+        }
+        if answers.is_empty() {
+            continue;
+        }
         let mean = answers.iter().sum::<f64>() / answers.len() as f64;
         let spread = answers.iter().map(|a| (a - mean).abs()).fold(0.0, f64::max) / (1.0 + mean.abs());
         if spread.is_finite() && best.is_none_or(|(least, ..)| spread < least) {
