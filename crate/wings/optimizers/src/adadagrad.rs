@@ -328,34 +328,41 @@ impl Run {
     /// Goes on until it has used so many gradients, or would use more.
     fn advance(&mut self, fixed: &Fixed, until: usize, mut check: impl FnMut(&mut Self)) {
         let Fixed { setting, model, checkpoints } = fixed;
-        let each = self.grows && setting.test == Test::Coordinates;
         while self.used + self.batch <= until {
-            let b = self.batch;
-            let look = if b < model.rows() {
-                model.look(&self.theta, &model.batch(b, &mut self.rng), each)
+            if self.batch < model.rows() {
+                let batch = model.batch(self.batch, &mut self.rng);
+                self.update(setting, model, &batch);
             } else {
-                model.look(&self.theta, &model.examples, each)
-            };
-            // x ← x - α g_B / √Σg_B²
-            match &mut self.rule {
-                Rule::AdaGrad(rule) => rule.step(&mut self.theta, &look.gradient),
-                Rule::Sgd(rule) => rule.step(&mut self.theta, &look.gradient),
-            }
-            self.used += b;
-            self.updates += 1;
-            let at = self.used as f64;
-            self.batches.push(at, b as f64);
-            let ratio = look.ratio(b, setting.eta);
-            if let Some(ratio) = ratio.filter(|_| b < model.rows()) {
-                self.ratios.push(at, ratio.max(1e-3));
-            }
-            if self.grows {
-                self.batch = next_batch(b, ratio, model.rows());
+                self.update(setting, model, &model.examples);
             }
             if checkpoints.get(self.checked).is_some_and(|&mark| self.used >= mark) {
                 self.checked = checkpoints.partition_point(|&mark| mark <= self.used);
                 check(self);
             }
+        }
+    }
+}
+
+impl Run {
+    /// One update with this batch, and the size of the next.
+    fn update(&mut self, setting: &Setting, model: &Model, batch: &Examples) {
+        let (b, each) = (batch.rows(), self.grows && setting.test == Test::Coordinates);
+        let look = model.look(&self.theta, batch, each);
+        // x ← x - α g_B / √Σg_B²
+        match &mut self.rule {
+            Rule::AdaGrad(rule) => rule.step(&mut self.theta, &look.gradient),
+            Rule::Sgd(rule) => rule.step(&mut self.theta, &look.gradient),
+        }
+        self.used += b;
+        self.updates += 1;
+        let at = self.used as f64;
+        self.batches.push(at, b as f64);
+        let ratio = look.ratio(b, setting.eta);
+        if let Some(ratio) = ratio.filter(|_| b < model.rows()) {
+            self.ratios.push(at, ratio.max(1e-3));
+        }
+        if self.grows {
+            self.batch = next_batch(b, ratio, model.rows());
         }
     }
 }
@@ -563,6 +570,7 @@ impl Exhibit for AdAdaGrad {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stored::{difference, list, number, numbers, vectors, wholes, word};
     use orrery_kernels::random::normals;
     use proptest::prelude::{prop_assert, proptest};
 
@@ -644,5 +652,60 @@ mod tests {
             run.advance(&exhibit.fixed, 5 * rows, |_| ());
         }
         assert_eq!((adaptive.updates, adaptive.theta), (5, full.theta));
+    }
+
+    // `tests/reference/adaptive_batch.py`: JAX has every example's gradient, AdaGrad is optax's.
+    #[test]
+    fn updates_and_batches_are_those_of_jax_and_optax() {
+        let vectors = vectors(include_str!("../../../../tests/reference/adaptive_batch.json"));
+        let (features, labels) = (numbers(&vectors["features"]), wholes(&vectors["labels"]));
+        let rows = labels.len();
+        let examples = Examples { columns: features.len() / rows, features, labels, classes: 3 };
+        let cases = list(&vectors["cases"]);
+        assert_eq!(cases.len(), 6);
+        for case in cases {
+            let (start, alpha) = (numbers(&case["start"]), number(&case["alpha"]));
+            let (variant, test) = (word(&case["variant"]), word(&case["test"]));
+            let rule = match variant {
+                "adagrad" => Rule::AdaGrad(Adagrad::new(start.len(), alpha, 0.0)),
+                "norm" => Rule::AdaGrad(Adagrad::norm(alpha, 0.0)),
+                _ => Rule::Sgd(Sgd::new(start.len(), alpha, 0.0)),
+            };
+            let test_of = if test == "norm" { Test::Norm } else { Test::Coordinates };
+            let setting = Setting { eta: number(&case["eta"]), test: test_of, ..Setting::default() };
+            let model = Model { sizes: wholes(&case["sizes"]), examples: examples.clone(), initial: start.clone() };
+            let batches = wholes(&case["batches"]);
+            let mut run = Run {
+                id: "adaptive",
+                grows: true,
+                batch: batches[0],
+                rule,
+                theta: start,
+                rng: Rng::seed_from_u64(0),
+                used: 0,
+                updates: 0,
+                checked: 0,
+                seen: 0,
+                now: [0.0; 2],
+                batches: Series::new(),
+                ratios: Series::new(),
+            };
+            let mut worst: f64 = 0.0;
+            for expected in list(&case["path"]) {
+                for _ in 0..50 {
+                    let (t, b) = (run.updates, run.batch);
+                    assert_eq!(b, batches[t], "{variant}, {test}: update {t}");
+                    let picked: Vec<usize> = if b < rows {
+                        (0..b).map(|j| (17 * t + 29 * j + j * (j + t)) % rows).collect()
+                    } else {
+                        (0..rows).collect()
+                    };
+                    run.update(&setting, &model, &examples.pick(&picked));
+                }
+                worst = worst.max(difference(&run.theta, &numbers(expected)));
+            }
+            println!("{variant}, {test}, {:?}: {worst:e} after {} updates", model.sizes, run.updates);
+            assert!(run.updates == 200 && worst < 1e-10, "{variant}, {test}: {worst:e}");
+        }
     }
 }

@@ -269,11 +269,17 @@ impl Run {
             return;
         }
         let (kicks, affine, additive) = noise;
+        let kicked = std::array::from_fn(|_| [affine, additive].map(|size| size * kicks.draw(&mut self.rng)));
+        self.take(landscape, kicked);
+    }
+
+    /// One step with this noise in each coordinate: in proportion to the slope, and whatever the slope.
+    fn take(&mut self, landscape: Landscape, kicked: [[f64; 2]; N]) {
         let mut g = landscape.gradient(&self.x);
         self.sum += inner(&g, &g).sqrt();
-        for g in &mut g {
+        for (g, [affine, additive]) in g.iter_mut().zip(kicked) {
             // g_i = ∂_i f (1 + √D₁ ξ) + √D₀ ξ'
-            *g = *g * (1.0 + affine * kicks.draw(&mut self.rng)) + additive * kicks.draw(&mut self.rng);
+            *g = *g * (1.0 + affine) + additive;
         }
         self.rule.step(&mut self.x, &mut g);
         self.t += 1;
@@ -579,6 +585,7 @@ impl Exhibit for AdamGeneralized {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stored::{difference, list, number, numbers, vectors, whole};
     use orrery_kernels::math::powi;
     use proptest::prelude::{prop, prop_assert, proptest};
 
@@ -654,5 +661,36 @@ mod tests {
         let runs: Vec<_> = (0..).map_while(AdamGeneralized::which).collect();
         assert_eq!(runs.len(), SEEDS.iter().sum::<usize>() * ALL.len());
         assert_eq!(runs.iter().map(|run| run.0).sum::<usize>(), AdamGeneralized::total());
+    }
+
+    // `tests/reference/generalized_smooth.py`: JAX differentiates the landscape, the rules are optax's.
+    #[test]
+    fn runs_are_those_of_optax() {
+        let vectors = vectors(include_str!("../../../../tests/reference/generalized_smooth.json"));
+        let of = |name: &str| number(&vectors[name]);
+        let (kicks, sizes) = (Kicks::new(of("share")), [of("d1").sqrt(), of("d0").sqrt()]);
+        let setting = Setting { step: of("step"), beta2: of("beta2"), ..Setting::default() };
+        let paths = vectors["paths"].as_object().expect("paths");
+        assert_eq!(paths.len(), 10);
+        for (name, path) in paths {
+            let (who, a) = name.split_once(", ").expect("a rule and a growth");
+            let who = ALL.into_iter().find(|of| of.id() == who).expect("a rule");
+            let landscape = Landscape { a: a.parse().expect("a number") };
+            let mut run = Run::new(who, &setting, whole(&vectors["horizon"]), 1.0, &Rng::seed_from_u64(0), 0);
+            run.x = numbers(&vectors["start"]);
+            let mut worst: f64 = 0.0;
+            for expected in list(path) {
+                for _ in 0..30 {
+                    let t = run.t;
+                    let kick = |i: usize, j: usize| {
+                        if (7 * t + 3 * i + 16 * j).is_multiple_of(33) { kicks.large } else { kicks.small }
+                    };
+                    run.take(landscape, std::array::from_fn(|i| [sizes[0] * kick(i, 0), sizes[1] * kick(i, 1)]));
+                }
+                worst = worst.max(difference(&run.x, &numbers(expected)));
+            }
+            println!("{name}: {worst:e} after {} steps", run.t);
+            assert!(run.t == 240 && worst < 1e-10, "{name}: {worst:e}");
+        }
     }
 }

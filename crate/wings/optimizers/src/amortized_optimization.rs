@@ -1086,6 +1086,7 @@ impl Amortized {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stored::{difference, list, number, numbers, vectors, whole, word};
     use proptest::prelude::{prop_assert, proptest};
 
     fn families(rng: &mut Rng) -> Vec<Family> {
@@ -1171,6 +1172,72 @@ mod tests {
             family.step(&x, &mut moved);
             let distance: f64 = moved.iter().zip(&solution).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
             assert!(distance < 1e-3, "{distance}");
+        }
+    }
+
+    // `tests/reference/amortized.py`: JAX differentiates the objectives and through the steps, Adam is optax's.
+    #[test]
+    fn solvers_and_training_are_those_of_jax_and_optax() {
+        let vectors = vectors(include_str!("../../../../tests/reference/amortized.json"));
+        let formula = Expression::parse(&Setting::default().expression.0, &["y", "x"]).expect("a formula");
+        let kinds = [
+            ("sphere", Kind::Sphere, 18, 3),
+            ("sparse", Kind::Sparse(numbers(&vectors["dictionary"])), SIGNAL, ATOMS),
+            ("quadratic", Kind::Quadratic(numbers(&vectors["curvatures"]), numbers(&vectors["b"])), SIZE, SIZE),
+            ("formula", Kind::Formula(Rc::new(formula)), 1, 1),
+        ];
+        for (name, kind, inputs, outputs) in kinds {
+            let stored = &vectors["families"][name];
+            let rate = number(&stored["rate"]);
+            let (mean, drift) = (vec![0.0; inputs], vec![0.0; inputs]);
+            let family = Family { kind, inputs, outputs, mean, spread: 1.0, drift, rate };
+            let x = numbers(&stored["x"]);
+            let mut worst: f64 = 0.0;
+            for (way, x) in list(&stored["solvers"]).iter().zip(x.chunks_exact(inputs)) {
+                let mut y = family.cold();
+                for expected in list(way) {
+                    (0..50).for_each(|_| family.step(x, &mut y));
+                    worst = worst.max(difference(&y, &numbers(expected)));
+                }
+                assert_eq!(list(way).len(), 4);
+            }
+            println!("{name}: the solver {worst:e} after 200 steps");
+            assert!(worst < 1e-10, "{name}: the solver {worst:e}");
+
+            let solutions = numbers(&stored["solutions"]);
+            for run in list(&stored["training"]) {
+                let loss = match word(&run["loss"]) {
+                    "objective" => Loss::Objective,
+                    "regression" => Loss::Regression,
+                    _ => Loss::Both,
+                };
+                let (width, unrolled) = (whole(&run["width"]), whole(&run["unrolled"]));
+                let setting = Setting { width, unrolled, ..Setting::default() };
+                let mut model = Model::new(&family, &setting, &mut Rng::seed_from_u64(0));
+                model.theta = numbers(&run["start"]);
+                let (mut t, mut worst) = (0, 0.0_f64);
+                for kept in list(&run["path"]) {
+                    while t < whole(&kept["step"]) {
+                        let rows: Vec<usize> = (0..6).map(|j| (5 * t + 7 * j) % 18).collect();
+                        let of = |all: &[f64], width: usize| -> Vec<f64> {
+                            rows.iter().flat_map(|&row| &all[row * width..(row + 1) * width]).copied().collect()
+                        };
+                        model.train(&family, loss, &of(&x, inputs), &of(&solutions, outputs));
+                        t += 1;
+                    }
+                    let theta: Vec<f64> = model.theta.iter().copied().step_by(5).collect();
+                    worst = worst.max(difference(&theta, &numbers(&kept["theta"])));
+                    let ways = model.predict(&family, &x[..4 * inputs]);
+                    for (way, expected) in ways.iter().zip(list(&kept["predictions"])) {
+                        worst = worst.max(difference(&way[unrolled], &numbers(expected)));
+                    }
+                    // On the sphere rounding has grown ten thousandfold by the second hundred steps.
+                    let bound = if name == "sphere" && t > 100 { 1e-7 } else { 1e-10 };
+                    assert!(worst < bound, "{name}, {loss:?}: training {worst:e} after {t} steps");
+                }
+                println!("{name}, {loss:?}: training {worst:e} after {t} steps");
+                assert!(t == 200, "{name}, {loss:?}: {t} steps");
+            }
         }
     }
 }

@@ -258,9 +258,14 @@ struct Swarm {
 impl Swarm {
     /// `Xᵢ ~ N(x, σ²I)`
     fn scatter(&mut self, x: &[f64], sigma: f64, count: usize, rng: &mut Rng) {
+        self.scatter_by(x, sigma, count, || rng.sample(StandardNormal));
+    }
+
+    /// `Xᵢ = x + σξᵢ`
+    fn scatter_by(&mut self, x: &[f64], sigma: f64, count: usize, mut xi: impl FnMut() -> f64) {
         self.at.clear();
         for _ in 0..count {
-            self.at.extend(x.iter().map(|x| x + sigma * rng.sample::<f64, _>(StandardNormal)));
+            self.at.extend(x.iter().map(|x| x + sigma * xi()));
         }
     }
 
@@ -283,11 +288,11 @@ impl Swarm {
     }
 
     /// `Xᵢ ← Xᵢ - λΔt (Xᵢ - x_α) + σ√Δt diag(Xᵢ - x_α) ξᵢ`
-    fn drift(&mut self, consensus: &[f64], drift: f64, noise: f64, rng: &mut Rng) {
+    fn drift(&mut self, consensus: &[f64], drift: f64, noise: f64, mut xi: impl FnMut() -> f64) {
         for x in self.at.chunks_exact_mut(consensus.len()) {
             for (x, c) in x.iter_mut().zip(consensus) {
                 let away = *x - c;
-                *x += away * (noise * rng.sample::<f64, _>(StandardNormal) - drift);
+                *x += away * (noise * xi() - drift);
             }
         }
     }
@@ -425,7 +430,7 @@ impl CboIsGradient {
         let consensus = self.cloud.consensus(&fixed.energy, alpha);
         // E (1 - λΔt + σ√Δt ξ)² < 1 needs σ²Δt < λΔt (2 - λΔt).
         let noise = (0.8 * drift * (2.0 - drift)).sqrt();
-        self.cloud.drift(&consensus, drift, noise, &mut self.rng);
+        self.cloud.drift(&consensus, drift, noise, || self.rng.sample(StandardNormal));
         self.at[1] = self.cloud.mean(consensus.len());
 
         for _ in 0..fixed.descents() {
@@ -837,6 +842,7 @@ impl Exhibit for CboIsGradient {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stored::{difference, drawn, list, numbers, vectors, word};
     use proptest::prelude::{prop, prop_assert, proptest};
 
     fn every_energy() -> impl Iterator<Item = Energy> {
@@ -920,7 +926,7 @@ mod tests {
         let mut rng = Rng::seed_from_u64(2);
         let mut swarm = Swarm { at: vec![1.0; 400_000], weights: Vec::new() };
         let drift: f64 = 0.6;
-        swarm.drift(&[0.0], drift, (0.8 * drift * (2.0 - drift)).sqrt(), &mut rng);
+        swarm.drift(&[0.0], drift, (0.8 * drift * (2.0 - drift)).sqrt(), || rng.sample(StandardNormal));
         let square = swarm.at.iter().map(|x| x * x).sum::<f64>() / 4e5;
         assert!((square - (1.0 - 0.2 * drift * (2.0 - drift))).abs() < 0.01, "{square}");
     }
@@ -931,5 +937,68 @@ mod tests {
         let x = [1.9, 1.9, -1.9];
         assert!(energy.far_proximal(&x, 16.0).iter().all(|y| y.abs() < 0.2));
         assert!(energy.proximal(&x, 16.0, &x).iter().zip(&x).all(|(y, x)| (y - x).abs() < 0.3));
+    }
+
+    // `tests/reference/consensus_hopping.py`: SciPy's softmax weighs, Newton's method finds the proximal steps.
+    #[test]
+    fn hops_drifts_and_proximal_steps_are_those_of_scipy_and_jax() {
+        const COUNT: usize = 60;
+        let vectors = vectors(include_str!("../../../../tests/reference/consensus_hopping.json"));
+        let cases = list(&vectors["cases"]);
+        assert_eq!(cases.len(), 4);
+        for case in cases {
+            let (name, start) = (word(&case["landscape"]), numbers(&case["start"]));
+            let landscape = match name {
+                "rastrigin" => Landscape::Rastrigin,
+                "canyon" => Landscape::Canyon,
+                "ackley" => Landscape::Ackley,
+                _ => Landscape::Network,
+            };
+            let d = start.len();
+            let energy = Energy::new(landscape, d);
+            // ξ of the coordinates of one particle after the other.
+            let draws = |t: usize| {
+                let mut all = (0..COUNT * d).map(move |k| 3.0_f64.sqrt() * drawn(11 + 211 * (k % d), k / d, t));
+                move || all.next().expect("one for each coordinate")
+            };
+            let mut swarm = Swarm::default();
+            let check = |found: &[f64], expected: &serde_json::Value, what: &str, bound: f64| {
+                let off = difference(found, &numbers(expected));
+                println!("{name}, {what}: {off:e}");
+                assert!(off < bound, "{name}, {what}: {off:e}");
+            };
+
+            let (mut x, mut t) = (start.clone(), 0);
+            for expected in list(&case["hopping"]) {
+                for _ in 0..40 {
+                    swarm.scatter_by(&x, 0.05, COUNT, draws(t));
+                    x = swarm.consensus(&energy, 100.0);
+                    t += 1;
+                }
+                // At β = 100 the canyon's walls multiply rounding by ten thousand every forty hops.
+                if name != "canyon" || t <= 120 {
+                    check(&x, expected, "hopping", 1e-10);
+                }
+            }
+
+            swarm.scatter_by(&start, 0.5, COUNT, draws(0));
+            t = 0;
+            for expected in list(&case["cbo"]) {
+                for _ in 0..40 {
+                    let consensus = swarm.consensus(&energy, 30.0);
+                    swarm.drift(&consensus, 0.04, 0.03, draws(t + 1));
+                    t += 1;
+                }
+                check(&swarm.mean(d), expected, "drift", 1e-10);
+            }
+
+            x.clone_from(&start);
+            for expected in list(&case["proximal"]) {
+                (0..40).for_each(|_| x = energy.proximal(&x, 0.01, &x));
+                // The search compares values, which tell places apart to the root of rounding.
+                check(&x, expected, "proximal step", 1e-8);
+            }
+            assert!(["hopping", "cbo", "proximal"].iter().all(|what| list(&case[*what]).len() == 5));
+        }
     }
 }

@@ -436,6 +436,9 @@ struct Run {
     points: Vec<([f64; 2], Tried)>,
 }
 
+/// Points that the covering step chooses from.
+const COVERING: usize = 12;
+
 /// Below this a radius or a step is nothing.
 const NOTHING: f64 = 1e-9;
 
@@ -485,7 +488,11 @@ impl Run {
         // Taken out while it runs, so that it may use the rest of the run.
         match std::mem::replace(&mut self.method, Method::Random(0.0)) {
             Method::Hybrid(mut hybrid) => {
-                self.search(task, &mut hybrid);
+                // Displacements for the covering step, and a direction for the poll.
+                let around = |rng: &mut Rng, n: usize| {
+                    (0..COVERING).map(|_| (0..n).map(|_| rng.random_range(-1.0..1.0)).collect()).collect()
+                };
+                self.search(task, &mut hybrid, around, |rng, n| direction(n, rng));
                 self.method = Method::Hybrid(hybrid);
             }
             Method::Random(size) => {
@@ -503,8 +510,14 @@ impl Run {
         }
     }
 
-    /// Attack, cover, poll.
-    fn search(&mut self, task: &Task, hybrid: &mut Hybrid) {
+    /// Attack, cover, poll. What is drawn at random is drawn only where it is needed.
+    fn search(
+        &mut self,
+        task: &Task,
+        hybrid: &mut Hybrid,
+        around: impl FnOnce(&mut Rng, usize) -> Vec<Vec<f64>>,
+        direction: impl FnOnce(&mut Rng, usize) -> Vec<f64>,
+    ) {
         if hybrid.attack != Attack::Off && hybrid.r > NOTHING {
             let (x, cost) = task.attack(&self.x, hybrid.r, hybrid.attack);
             self.evaluations += cost;
@@ -523,12 +536,16 @@ impl Run {
             self.stopped = hybrid.attack == Attack::Off || hybrid.r <= NOTHING;
             return;
         }
-        if self.spent() || self.cover(task, hybrid) {
+        let n = self.x.len();
+        if self.spent() {
+            return;
+        }
+        let around = around(&mut self.rng, n);
+        if self.cover(task, hybrid, &around) {
             return;
         }
         // x ± δ q, with q the columns of I - 2vvᵀ
-        let n = self.x.len();
-        let v = direction(n, &mut self.rng);
+        let v = direction(&mut self.rng, n);
         for poll in 0..2 * n {
             if self.spent() {
                 return;
@@ -551,12 +568,11 @@ impl Run {
         self.stopped = hybrid.delta < NOTHING;
     }
 
-    /// Of a dozen random points around $x$, the one farthest from all that were tried of late.
-    fn cover(&mut self, task: &Task, hybrid: &mut Hybrid) -> bool {
+    /// Of some random points around $x$, the one farthest from all that were tried of late.
+    fn cover(&mut self, task: &Task, hybrid: &mut Hybrid, around: &[Vec<f64>]) -> bool {
         let mut far: Option<(f64, Vec<f64>)> = None;
-        for _ in 0..12 {
-            let mut x: Vec<f64> =
-                self.x.iter().map(|x| x + 0.5 * task.radius * self.rng.random_range(-1.0..1.0)).collect();
+        for away in around {
+            let mut x: Vec<f64> = self.x.iter().zip(away).map(|(x, a)| x + 0.5 * task.radius * a).collect();
             task.clip(&mut x);
             let square = |y: &Vec<f64>| x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum::<f64>();
             let distance = hybrid.tried.iter().map(square).fold(f64::INFINITY, f64::min);
@@ -1061,6 +1077,7 @@ impl Exhibit for DirectionalAttack {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stored::{difference, drawn, list, number, numbers, vectors, whole, wholes, word};
     use orrery_kernels::autodiff::Graph;
     use proptest::prelude::{prop_assert, proptest};
 
@@ -1142,5 +1159,66 @@ mod tests {
             }
             assert!((run.best.unwrap_or(0.0) - 1.5).abs() < 1e-3, "{:?}", run.best);
         }
+    }
+
+    // `tests/reference/directional_attack.py`: JAX finds the direction. Iterations are followed until rounding decides.
+    #[test]
+    fn iterations_are_those_of_jax_and_numpy() {
+        let vectors = vectors(include_str!("../../../../tests/reference/directional_attack.json"));
+        let cases = list(&vectors["cases"]);
+        assert_eq!(cases.len(), 6);
+        let mut most = 0;
+        for case in cases {
+            let sizes = wholes(&case["sizes"]);
+            let layers = list(&case["weights"]).iter().zip(list(&case["biases"])).zip(sizes.windows(2));
+            let layers = layers.map(|((w, b), size)| (size[0], size[1], numbers(w), numbers(b))).collect();
+            let aim = if case["aim"].is_null() {
+                Aim::Output
+            } else {
+                Aim::Class { target: whole(&case["aim"]["target"]), third: whole(&case["aim"]["third"]) }
+            };
+            let task = Task {
+                network: Rc::new(Surrogate { layers }),
+                aim,
+                level: number(&case["level"]),
+                start: numbers(&case["start"]),
+                low: numbers(&case["low"]),
+                high: numbers(&case["high"]),
+                radius: number(&case["radius"]),
+            };
+            let attack = match word(&case["attack"]) {
+                "fgsm" => Attack::Fgsm,
+                "l2" => Attack::L2,
+                "pgd" => Attack::Pgd,
+                _ => Attack::Off,
+            };
+            let mut hybrid = Hybrid::new(attack, true, task.radius);
+            let mut run = Run::new(Method::Random(0.0), &task, usize::MAX, &mut Rng::seed_from_u64(0));
+            let (mut t, mut worst) = (0, 0.0_f64);
+            for kept in list(&case["path"]) {
+                let expected = numbers(kept);
+                while t < expected[0] as usize {
+                    let around = |_: &mut Rng, n: usize| -> Vec<Vec<f64>> {
+                        (0..COVERING).map(|j| (0..n).map(|i| drawn(211 * j, i, t)).collect()).collect()
+                    };
+                    let along = |_: &mut Rng, n: usize| -> Vec<f64> {
+                        let v: Vec<f64> = (0..n).map(|i| drawn(5000, i, t)).collect();
+                        let length = inner(&v, &v).sqrt();
+                        v.iter().map(|v| v / length).collect()
+                    };
+                    run.search(&task, &mut hybrid, around, along);
+                    t += 1;
+                }
+                // Where it is, what that is worth, and the two radii.
+                let found = [&run.x[..], &[run.best.expect("feasible")]].concat();
+                let (place, radii) = expected[1..].split_at(found.len());
+                worst = worst.max(difference(&found, place));
+                assert_eq!(radii, [hybrid.r, hybrid.delta]);
+            }
+            println!("{attack:?}, {} inputs: {worst:e} after {t} iterations", sizes[0]);
+            assert!(worst < 1e-10, "{attack:?}, {} inputs: {worst:e} after {t}", sizes[0]);
+            most = most.max(t);
+        }
+        assert_eq!(most, 240);
     }
 }

@@ -371,8 +371,10 @@ impl Lattice {
     fn new(rng: &mut Rng) -> Self {
         let shuffled = permutation(SIDE * SIDE, rng);
         let sign = |k: usize| if k.is_multiple_of(2) { 1.0 } else { -1.0 };
-        let labels: Vec<(usize, f64)> =
-            shuffled[..LABELS].iter().enumerate().map(|(k, &cell)| (cell, sign(k))).collect();
+        Self::labelled(shuffled[..LABELS].iter().enumerate().map(|(k, &cell)| (cell, sign(k))).collect())
+    }
+
+    fn labelled(labels: Vec<(usize, f64)>) -> Self {
         let known = |cell: usize| labels.iter().find(|label| label.0 == cell).map(|label| label.1);
         let cells: Vec<usize> = (0..SIDE * SIDE).filter(|&cell| known(cell).is_none()).collect();
         let place = |cell: usize| cells.binary_search(&cell).ok();
@@ -494,10 +496,15 @@ impl Lattice {
             }
             Partition::Random => self.forest(&permutation(self.cells.len(), &mut run.rng)),
         };
-        let (forest, mut steps) = self.solve(&block, &run.g);
-        if update == Update::Gradient {
-            // The eigenvalues of a block lie below its greatest row sum: 4 without inner edges, 8 with.
-            let l = if partition == Partition::RedBlack { 4.0 } else { 8.0 };
+        // The eigenvalues of a block lie below its greatest row sum: 4 without inner edges, 8 with.
+        let l = if partition == Partition::RedBlack { 4.0 } else { 8.0 };
+        self.update(run, &block, (update == Update::Gradient).then_some(l));
+    }
+
+    /// Solves the block, or takes a step $1/L_b$.
+    fn update(&self, run: &mut Run, block: &[usize], plain: Option<f64>) {
+        let (forest, mut steps) = self.solve(block, &run.g);
+        if let Some(l) = plain {
             steps = forest.order.iter().map(|&i| -run.g[i] / l).collect();
         }
         for (&i, step) in forest.order.iter().zip(&steps) {
@@ -694,6 +701,27 @@ struct Run {
     outside: usize,
     sizes: Series,
     newtons: usize,
+}
+
+impl Run {
+    fn new(kind: Kind, x: Vec<f64>, g: Vec<f64>, rng: &Rng) -> Self {
+        Self {
+            kind,
+            x,
+            g,
+            rng: rng.clone(),
+            k: 0,
+            work: 0.0,
+            gap: 1.0,
+            reached: None,
+            forest: Forest::default(),
+            support: Vec::new(),
+            changed: 0,
+            outside: 0,
+            sizes: Series::new(),
+            newtons: 0,
+        }
+    }
 }
 
 struct Fixed {
@@ -908,23 +936,7 @@ impl Exhibit for GreedyBlockDescent {
             Model::Lasso(_) => (vec![BEGIN; n], vec![0.0; n]),
         };
         let mut fixed = Fixed { setting: setting.clone(), model, best, least, first: 0.0 };
-        let run = |kind: &Kind| Run {
-            kind: *kind,
-            x: x.clone(),
-            g: g.clone(),
-            rng: rng.clone(),
-            k: 0,
-            work: 0.0,
-            gap: 1.0,
-            reached: None,
-            forest: Forest::default(),
-            support: Vec::new(),
-            changed: 0,
-            outside: 0,
-            sizes: Series::new(),
-            newtons: 0,
-        };
-        let mut runs: Vec<Run> = kinds.iter().map(run).collect();
+        let mut runs: Vec<Run> = kinds.iter().map(|kind| Run::new(*kind, x.clone(), g.clone(), rng)).collect();
         fixed.first = match &fixed.model {
             Model::LeastSquares(_) | Model::Lattice(_) => -0.5 * inner(&fixed.best, &g),
             Model::Lasso(lasso) => lasso.model.value(&x) + lasso.penalty(&x) - least,
@@ -1095,6 +1107,8 @@ impl Exhibit for GreedyBlockDescent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stored::{difference, list, number, numbers, vectors, whole};
+    use orrery_kernels::math::sin;
     use proptest::prelude::{prop_assert, proptest};
 
     fn dense(lattice: &Lattice) -> Vec<f64> {
@@ -1204,6 +1218,116 @@ mod tests {
                 assert!(wrong < 1e-12, "{seed}: {x} {g}");
             }
             assert!(best.contains(&0.0) && best.iter().any(|x| *x != 0.0) && lasso.radius > 0.0);
+        }
+    }
+
+    /// The rule and the update of a stored case called "rule, update".
+    fn case(name: &str) -> (Rule, Update) {
+        let (rule, update) = name.split_once(", ").expect("two words");
+        let rule = RULES.into_iter().find(|of| of.id() == rule).expect("a rule");
+        (rule, if update == "matrix" { Update::Matrix } else { Update::Gradient })
+    }
+
+    // `tests/reference/block_descent.py` takes the same steps with dense matrices.
+    #[test]
+    fn rules_on_least_squares_are_numpys() {
+        let vectors = vectors(include_str!("../../../../tests/reference/block_descent.json"));
+        let stored = &vectors["least squares"];
+        let (a, c) = (numbers(&stored["a"]), numbers(&stored["c"]));
+        let (n, size) = (c.len(), 4);
+        let h = gram(View::by_rows(&a, a.len() / n, n).t());
+        let squares = LeastSquares { n, blocks: Blocks::new(&h, n, size), h, c, size, filled: vec![0.0; n] };
+        let paths = stored["paths"].as_object().expect("paths");
+        assert_eq!(paths.len(), 10);
+        for (name, path) in paths {
+            let (rule, update) = case(name);
+            let begin = squares.c.iter().map(|c| -c).collect();
+            let mut run = Run::new(Kind::Rule(rule), vec![0.0; n], begin, &Rng::seed_from_u64(0));
+            let mut worst: f64 = 0.0;
+            for expected in list(path) {
+                for _ in 0..50 {
+                    squares.advance(&mut run, rule, update);
+                    run.k += 1;
+                }
+                worst = worst.max(difference(&run.x, &numbers(expected)));
+            }
+            println!("{name}: {worst:e} after {} steps", run.k);
+            assert!(run.k == 200 && worst < 1e-10, "{name}: {worst:e}");
+        }
+    }
+
+    #[test]
+    fn forests_on_the_lattice_are_solved_as_numpy_solves_them() {
+        let vectors = vectors(include_str!("../../../../tests/reference/block_descent.json"));
+        let label = |label: &serde_json::Value| (whole(&label[0]), number(&label[1]));
+        let lattice = Lattice::labelled(list(&vectors["lattice"]["labels"]).iter().map(label).collect());
+        let n = lattice.cells.len();
+        let paths = vectors["lattice"]["paths"].as_object().expect("paths");
+        assert_eq!(paths.len(), 5);
+        for (name, path) in paths {
+            let (partition, update) = name.split_once(", ").expect("two words");
+            let update = if update == "matrix" { Update::Matrix } else { Update::Gradient };
+            let place = |i: usize| i as f64;
+            let x: Vec<f64> = (0..n).map(|i| sin(1.3 * place(i) * place(i) + 0.7 * place(i))).collect();
+            let mut g = vec![0.0; n];
+            lattice.multiply(&x, &mut g);
+            g.iter_mut().zip(&lattice.given).for_each(|(g, given)| *g -= given);
+            let mut run = Run::new(Kind::Forest(Partition::Combs), x, g, &Rng::seed_from_u64(0));
+            let mut worst: f64 = 0.0;
+            for expected in list(path) {
+                for _ in 0..50 {
+                    match partition {
+                        "red-black" => lattice.advance(&mut run, Partition::RedBlack, update),
+                        "combs" => lattice.advance(&mut run, Partition::Combs, update),
+                        "greedy" => lattice.advance(&mut run, Partition::Greedy, update),
+                        _ => {
+                            let order: Vec<usize> = (0..n).map(|i| (911 * i + 37 * run.k) % n).collect();
+                            lattice.update(&mut run, &lattice.forest(&order), None);
+                        }
+                    }
+                    run.k += 1;
+                }
+                let kept: Vec<f64> = run.x.iter().copied().step_by(79).collect();
+                worst = worst.max(difference(&kept, &numbers(expected)));
+            }
+            println!("{name}: {worst:e} after {} steps", run.k);
+            assert!(run.k == 200 && worst < 1e-10, "{name}: {worst:e}");
+        }
+    }
+
+    #[test]
+    fn proximal_rules_and_newtons_method_on_the_support_are_numpys() {
+        let vectors = vectors(include_str!("../../../../tests/reference/block_descent.json"));
+        let stored = &vectors["lasso"];
+        let (design, targets) = (numbers(&stored["a"]), numbers(&stored["b"]));
+        let (rows, columns) = (targets.len(), design.len() / targets.len());
+        let model = LinearModel { loss: Loss::Logistic, design, targets, ridge: 0.0 };
+        let mut h = gram(View::by_rows(&model.design, rows, columns).t());
+        h.iter_mut().for_each(|h| *h *= 0.25 / rows as f64);
+        let (blocks, each) = (Blocks::new(&h, columns, 4), (0..columns).map(|j| h[j * columns + j]).collect());
+        let (lambda, all) = (number(&stored["lambda"]), number(&stored["smoothness"]));
+        let lasso = Lasso { model, lambda, blocks, size: 4, each, all, radius: 0.0 };
+        let rules = stored["rules"].as_object().expect("rules");
+        assert_eq!(rules.len(), 4);
+        for (name, stored) in rules {
+            let (rule, _) = case(&format!("{name}, gradient"));
+            let begin = (vec![BEGIN; columns], vec![0.0; columns]);
+            let mut run = Run::new(Kind::Rule(rule), begin.0, begin.1, &Rng::seed_from_u64(0));
+            let mut worst: f64 = 0.0;
+            for expected in list(&stored["path"]) {
+                for _ in 0..50 {
+                    lasso.model.value_and_gradient(&run.x, &mut run.g);
+                    lasso.advance(&mut run, rule);
+                    run.k += 1;
+                }
+                worst = worst.max(difference(&run.x, &numbers(expected)));
+            }
+            for expected in list(&stored["newton"]) {
+                assert!(lasso.newton(&mut run.x));
+                worst = worst.max(difference(&run.x, &numbers(expected)));
+            }
+            println!("{name}: {worst:e} after {} steps", run.k);
+            assert!(run.k == 200 && worst < 1e-10, "{name}: {worst:e}");
         }
     }
 }

@@ -682,6 +682,7 @@ impl Exhibit for PassiveAcceleration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stored::{difference, list, number, numbers, vectors, wholes, word};
     use proptest::prelude::{prop_assert, proptest};
 
     fn fixed(setting: Setting) -> Fixed {
@@ -781,6 +782,62 @@ mod tests {
             let mut g = [0.0; 2];
             f.objective.value_and_gradient(&f.minimum, &mut g);
             assert!(g.iter().all(|g| g.abs() < 1e-7), "{objective:?} {g:?}");
+        }
+    }
+
+    // `tests/reference/passive_acceleration.py`: the methods in their papers' forms, the flow integrated once and solved by
+    // SciPy.
+    #[test]
+    fn methods_and_flow_are_scipys() {
+        let vectors = vectors(include_str!("../../../../tests/reference/passive_acceleration.json"));
+        let cases = list(&vectors["cases"]);
+        assert_eq!(cases.len(), 3);
+        for case in cases {
+            let (name, start) = (word(&case["problem"]), numbers(&case["start"]));
+            let objective = match name {
+                "pieces" => Problem::Pieces,
+                "quadratic" => Problem::Quadratic,
+                _ => Problem::Logistic,
+            };
+            let mut f = fixed(Setting { objective, ..Setting::default() });
+            if objective == Problem::Quadratic {
+                f.objective = Objective::Plane(Plane::bowl([25.0, 1.0], 25.0, [0.7, -0.4]));
+            }
+            let (m, l) = (number(&case["m"]), number(&case["l"]));
+            if objective == Problem::Logistic {
+                assert!((f.m / m - 1.0).abs() < 1e-12 && (f.l / l - 1.0).abs() < 1e-12);
+            }
+            for (method, who) in
+                [("nesterov", Who::Nesterov), ("triple", Who::Triple), ("ball", Who::Ball), ("descent", Who::Descent)]
+            {
+                let (mut rule, mut x, mut k) = (who.constants(m, l), start.clone(), 0);
+                let mut worst: f64 = 0.0;
+                for (kept, expected) in wholes(&case["kept"]).into_iter().zip(list(&case["paths"][method])) {
+                    while k < kept {
+                        rule.advance(&mut x, &mut |x, g| f.objective.value_and_gradient(x, g));
+                        k += 1;
+                    }
+                    worst = worst.max(difference(&x, &numbers(expected)));
+                }
+                println!("{name}, {method}: {worst:e} after {k} steps");
+                assert!(k == 200 && worst < 1e-10, "{name}, {method}: {worst:e}");
+            }
+            if case["flow"].is_null() {
+                continue;
+            }
+            (f.setting.alpha, f.setting.beta) = (number(&case["alpha"]), number(&case["beta"]));
+            let state = [start, numbers(&case["velocity"])].concat();
+            let mut flow = DormandPrince::new(0.0, state, 1e-3, 1e-13, 1e-14);
+            let (mut worst, mut steps) = (0.0_f64, 0);
+            for (t, expected) in numbers(&case["times"]).into_iter().zip(list(&case["flow"])) {
+                while flow.t() < t {
+                    flow.step(|_, state, out| f.slope(state, out), t).unwrap();
+                    steps += 1;
+                }
+                worst = worst.max(difference(&flow.y()[..2], &numbers(expected)));
+            }
+            println!("{name}, flow: {worst:e} after {steps} steps");
+            assert!(steps >= 200 && worst < 1e-10, "{name}, flow: {worst:e} after {steps}");
         }
     }
 }

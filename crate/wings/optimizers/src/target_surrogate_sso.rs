@@ -756,6 +756,7 @@ impl Exhibit for TargetSurrogate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stored::{difference, list, number, numbers, vectors, whole, word};
     use proptest::prelude::{prop_assert, proptest};
 
     fn at(setting: Setting, seed: u64) -> (Fixed, Rng) {
@@ -823,5 +824,51 @@ mod tests {
         let (fixed, _) = at(Setting::default(), 4);
         assert!((fixed.spread[0] - 1.0).abs() < 1e-10 && (fixed.spread[0] / fixed.spread[1] - 30.0).abs() < 1e-7);
         assert!((fixed.whole.norm / ROWS as f64 - 1.0).abs() < 1e-3, "{}", fixed.whole.norm);
+    }
+
+    // `tests/reference/target_surrogate.py` keeps the surrogate in the targets, and has NumPy's least squares.
+    #[test]
+    fn surrogates_lead_where_numpys_do() {
+        let vectors = vectors(include_str!("../../../../tests/reference/target_surrogate.json"));
+        let (x, labels) = (numbers(&vectors["x"]), numbers(&vectors["b"]));
+        let begins: Vec<[f64; 2]> =
+            list(&vectors["begins"]).iter().map(|begin| [number(&begin[0]), number(&begin[1])]).collect();
+        let mut whole_design = Design::new(Targets::Logistic, x.len() / labels.len(), x, labels);
+        // Power iteration has come near; NumPy knows the norm to the last digit.
+        let norm = number(&vectors["norm"]);
+        assert!((whole_design.norm / norm - 1.0).abs() < 1e-2);
+        whole_design.norm = norm;
+        let whole_design = Rc::new(whole_design);
+        let cases = list(&vectors["cases"]);
+        assert_eq!(cases.len(), 8);
+        for case in cases {
+            let (task, solver, batch) = (word(&case["task"]), word(&case["solver"]), whole(&case["batch"]));
+            let inner = match solver {
+                "fixed" => Inner::Fixed,
+                "armijo" => Inner::Armijo,
+                _ => Inner::Exact,
+            };
+            let (eta, steps, rows) = (number(&case["eta"]), whole(&case["steps"]), whole_design.rows());
+            let mut theta = vec![0.0; if task == "logistic" { whole_design.columns } else { 2 }];
+            let (mut t, mut worst) = (0, 0.0_f64);
+            for expected in list(&case["path"]) {
+                for _ in 0..40 {
+                    let (design, eta) = if task == "imitation" {
+                        (Rc::new(rollouts(&begins, [theta[0], theta[1]], 1.0)), eta)
+                    } else if batch == rows {
+                        (Rc::clone(&whole_design), eta)
+                    } else {
+                        let picked: Vec<usize> = (0..batch).map(|j| (11 * t + 7 * j) % rows).collect();
+                        (Rc::new(whole_design.pick(&picked)), eta / ((t + 1) as f64).sqrt())
+                    };
+                    let delta = Surrogate::new(design, &theta, eta).minimise(inner, steps);
+                    theta.iter_mut().zip(&delta).for_each(|(theta, delta)| *theta += delta);
+                    t += 1;
+                }
+                worst = worst.max(difference(&theta, &numbers(expected)));
+            }
+            println!("{task}, {solver}, {batch} rows: {worst:e} after {t} calls");
+            assert!(t == 200 && worst < 1e-10, "{task}, {solver}, {batch} rows: {worst:e}");
+        }
     }
 }

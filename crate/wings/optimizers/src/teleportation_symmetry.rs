@@ -996,6 +996,7 @@ impl Exhibit for Teleportation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stored::{difference, list, number, numbers, vectors, whole, wholes, word};
     use proptest::prelude::{Just, Strategy, prop_assert, prop_oneof, proptest};
 
     fn networks() -> impl Strategy<Value = bool> {
@@ -1108,6 +1109,76 @@ mod tests {
             let after = teleported.w.clone();
             assert!(after.iter().zip(&before).all(|(a, b)| (a - 0.6 * b).abs() < 1e-12));
             before = after;
+        }
+    }
+
+    /// A run's difference from a stored path, of which every twentieth step was kept.
+    fn off(fixed: &Fixed, teleports: usize, case: &serde_json::Value) -> f64 {
+        let mut run = Run::new(numbers(&case["start"]), teleports, false, fixed);
+        let mut worst: f64 = 0.0;
+        for (k, expected) in list(&case["path"]).iter().enumerate() {
+            while run.t < 20 * (k + 1) {
+                assert!(run.end.is_none());
+                run.advance(fixed);
+            }
+            worst = worst.max(difference(&run.w, &numbers(expected)));
+        }
+        assert!(run.t == 200 && run.jumps.len() == teleports);
+        worst
+    }
+
+    // `tests/reference/teleportation.py`: steps are optax's, teleports SciPy's and JAX's.
+    #[test]
+    fn teleports_in_the_plane_are_those_of_another_formula() {
+        let vectors = vectors(include_str!("../../../../tests/reference/teleportation.json"));
+        let cases = list(&vectors["planes"]);
+        assert_eq!(cases.len(), 8);
+        for case in cases {
+            let optimizer = match word(&case["optimizer"]) {
+                "gd" => Optimizers::Gd,
+                "momentum" => Optimizers::Momentum,
+                "adagrad" => Optimizers::AdaGrad,
+                _ => Optimizers::Adam,
+            };
+            let aim = if word(&case["aim"]) == "steepest" { Aim::Steepest } else { Aim::ByHand };
+            let setting = Setting { optimizer, step: number(&case["rate"]), at: 6, aim, ..Setting::default() };
+            let bowl = Bowl::new(Plane::bowl([20.0, 2.0], 30.0, [1.0, -1.0]), [1.0, -1.0]);
+            let landscape = Landscape::Bowl(bowl);
+            let fixed = Fixed { setting, landscape, field: None, tolerance: -1.0, most: 1000, batch: 1 };
+            let worst = off(&fixed, 3, case);
+            println!("{optimizer:?}, {aim:?}: {worst:e}");
+            assert!(worst < 1e-10, "{optimizer:?}, {aim:?}: {worst:e}");
+        }
+    }
+
+    #[test]
+    fn teleports_of_networks_are_those_that_jax_differentiates() {
+        let vectors = vectors(include_str!("../../../../tests/reference/teleportation.json"));
+        let cases = list(&vectors["networks"]);
+        assert_eq!(cases.len(), 4);
+        for case in cases {
+            let (sizes, features) = (wholes(&case["sizes"]), numbers(&case["examples"]));
+            let rows = features.len() / sizes[0];
+            let target = if case["classes"].as_bool().expect("yes or no") {
+                Target::Classes(wholes(&case["target"]))
+            } else {
+                Target::Values(numbers(&case["target"]))
+            };
+            let examples = Examples { columns: sizes[0], features, labels: vec![0; rows], classes: 1 };
+            let mut network = Network::new(&sizes, number(&case["slope"]), examples, target, None);
+            network.displacements = list(&case["away"]).iter().map(numbers).collect();
+            let objective = match word(&case["goal"]) {
+                "gradient" => Goal::MaxGradient,
+                "flattest" => Goal::MinSharpness,
+                _ => Goal::MaxSharpness,
+            };
+            let (step, at, ascent) = (number(&case["rate"]), whole(&case["at"]), whole(&case["ascent"]));
+            let setting = Setting { step, at, ascent, objective, ..Setting::default() };
+            let landscape = Landscape::Network(network);
+            let fixed = Fixed { setting, landscape, field: None, tolerance: -1.0, most: 1000, batch: 1 };
+            let worst = off(&fixed, whole(&case["teleports"]), case);
+            println!("{sizes:?}, {objective:?}: {worst:e}");
+            assert!(worst < 1e-10, "{sizes:?}, {objective:?}: {worst:e}");
         }
     }
 }

@@ -395,10 +395,7 @@ impl TraceOpto {
             .words("value", rows.iter().map(|id| shown(trace.value(*id))))
             .words("wanted", rows.iter().map(|id| text(wants.iter().find(|want| want.0 == *id).map(|want| want.1))))
             .words("∂y/∂node", rows.iter().map(|id| text(gradient[*id])))
-            .words(
-                "in set",
-                rows.iter().map(|id| sets.messages[*id].as_ref().map_or(0, BTreeSet::len).to_string()),
-            );
+            .words("in set", rows.iter().map(|id| sets.messages[*id].as_ref().map_or(0, BTreeSet::len).to_string()));
     }
 }
 

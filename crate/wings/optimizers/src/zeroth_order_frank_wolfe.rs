@@ -185,8 +185,13 @@ impl Constraint {
                     x
                 };
                 let mut b = unit((0..side).map(|k| 1.0 + 0.1 * k as f64).collect());
-                for _ in 0..30 {
-                    b = unit(matvec(g.t(), &matvec(g, &b)));
+                for _ in 0..1000 {
+                    let next = unit(matvec(g.t(), &matvec(g, &b)));
+                    let moved = next.iter().zip(&b).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max);
+                    b = next;
+                    if moved < 1e-14 {
+                        break;
+                    }
                 }
                 let a = unit(matvec(g, &b));
                 for (row, a) in v.chunks_exact_mut(side).zip(&a) {
@@ -431,20 +436,37 @@ impl Walk {
         Self { kind, rng: rng.clone(), t: 0, average: vec![0.0; d], x, gap: 0.0, error: 0.0 }
     }
 
-    /// One step: for the paper's, an estimate, an average, a vertex.
+    /// What it guesses the gradient by, and along how many random directions.
+    fn estimator(&self, setting: &Setting) -> (Estimator, usize) {
+        let estimator = if self.kind == Kind::FirstOrder { Estimator::Exact } else { setting.estimator };
+        let count = match estimator {
+            Estimator::Rdsa => 1,
+            Estimator::IRdsa => setting.directions,
+            Estimator::Kwsa | Estimator::Exact => 0,
+        };
+        (estimator, count)
+    }
+
     fn advance(&mut self, task: &Task, setting: &Setting) {
+        let d = self.x.len();
+        let xi: Vec<f64> = normals(d, &mut self.rng).iter().map(|e| task.noise * e).collect();
+        let (_, count) = self.estimator(setting);
+        let directions: Vec<Vec<f64>> = (0..count).map(|_| normals(d, &mut self.rng)).collect();
+        self.take(task, setting, &xi, &directions);
+    }
+
+    /// One step with this noise along these directions: for the paper's, an estimate, an average, a vertex.
+    fn take(&mut self, task: &Task, setting: &Setting, xi: &[f64], directions: &[Vec<f64>]) {
         let (d, t) = (self.x.len(), self.t as f64);
         let n = d as f64;
         let here = task.objective.here(&self.x);
         self.gap = here.value - task.least;
-        let xi: Vec<f64> = normals(d, &mut self.rng).iter().map(|e| task.noise * e).collect();
-        let estimator = if self.kind == Kind::FirstOrder { Estimator::Exact } else { setting.estimator };
-        let m = setting.directions as f64;
+        let (estimator, count) = self.estimator(setting);
 
         // (F(x + cz; ξ) - F(x; ξ)) / c, where F(x; ξ) = f(x) + ⟨ξ, x⟩
         let slope = |along: &Along<'_>, c: f64| {
             let noise = match along {
-                Along::Vector(z) => inner(&xi, z),
+                Along::Vector(z) => inner(xi, z),
                 Along::Axis(j) => xi[*j],
             };
             task.objective.difference(&here, along, c) / c + noise
@@ -454,15 +476,13 @@ impl Walk {
         // c_t and the constant of ρ_t
         let spread = match estimator {
             Estimator::Rdsa | Estimator::IRdsa => {
-                let (count, spread) =
-                    if estimator == Estimator::Rdsa { (1, n) } else { (setting.directions, 1.0 + n / m) };
+                let spread = if estimator == Estimator::Rdsa { n } else { 1.0 + n / count as f64 };
                 // c_t = 2 √m / (d^{3/2} (t + 8)^{1/3})
                 let c = setting.smoothing * 2.0 * (count as f64).sqrt() / (n * n.sqrt() * late);
-                for _ in 0..count {
+                for z in directions {
                     // ĝ = (F(x + cz) - F(x)) / c · z,  z ~ N(0, I)
-                    let z = normals(d, &mut self.rng);
-                    let along = slope(&Along::Vector(&z), c) / count as f64;
-                    estimate.iter_mut().zip(&z).for_each(|(g, z)| *g += along * z);
+                    let along = slope(&Along::Vector(z), c) / count as f64;
+                    estimate.iter_mut().zip(z).for_each(|(g, z)| *g += along * z);
                 }
                 spread
             }
@@ -473,7 +493,7 @@ impl Walk {
                 1.0
             }
             Estimator::Exact => {
-                estimate.iter_mut().zip(here.gradient.iter().zip(&xi)).for_each(|(e, (g, xi))| *e = g + xi);
+                estimate.iter_mut().zip(here.gradient.iter().zip(xi)).for_each(|(e, (g, xi))| *e = g + xi);
                 1.0
             }
         };
@@ -827,6 +847,7 @@ impl Exhibit for ZerothOrderFrankWolfe {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stored::{difference, drawn, list, number, numbers, vectors, whole, word};
     use proptest::prelude::{Just, Strategy, prop_assert, prop_oneof, proptest};
 
     fn constraints() -> impl Strategy<Value = Constraint> {
@@ -905,6 +926,62 @@ mod tests {
         for t in 0..2000 {
             walk.advance(&task, &setting);
             assert!(t < 10 || walk.gap <= 2.0 * task.curvature * 4.0 / f64::from(t), "{t} {}", walk.gap);
+        }
+    }
+
+    // `tests/reference/zeroth_order_frank_wolfe.py` differences two values of F, and has exact vertices.
+    #[test]
+    fn walks_are_numpys() {
+        let vectors = vectors(include_str!("../../../../tests/reference/zeroth_order_frank_wolfe.json"));
+        let (design, solution) = (numbers(&vectors["a"]), numbers(&vectors["solution"]));
+        let (d, targets) = (solution.len(), numbers(&vectors["signs"]));
+        let mut h = gram(View::by_rows(&design, targets.len(), d).t());
+        h.iter_mut().for_each(|h| *h /= targets.len() as f64);
+        let cases = list(&vectors["cases"]);
+        assert_eq!(cases.len(), 12);
+        for case in cases {
+            let (problem, ball, kind) = (word(&case["problem"]), word(&case["ball"]), word(&case["kind"]));
+            let objective = if problem == "quadratic" {
+                Objective::Quadratic { h: h.clone(), solution: solution.clone() }
+            } else {
+                let (design, targets) = (design.clone(), targets.clone());
+                Objective::Logistic(LinearModel { loss: Loss::Logistic, design, targets, ridge: 0.0 })
+            };
+            let constraint = match ball {
+                "l1" => Constraint::L1,
+                "simplex" => Constraint::Simplex,
+                "linf" => Constraint::Linf,
+                _ => Constraint::Nuclear,
+            };
+            let estimator = match word(&case["estimator"]) {
+                "rdsa" => Estimator::Rdsa,
+                "i-rdsa" => Estimator::IRdsa,
+                _ => Estimator::Kwsa,
+            };
+            let of = match kind {
+                "averaged" => Kind::Averaged,
+                "plain" => Kind::Plain,
+                "projected" => Kind::Projected,
+                _ => Kind::FirstOrder,
+            };
+            let (noise, curvature) = (number(&case["noise"]), number(&case["smoothness"]));
+            let task = Task { objective, constraint, least: 0.0, curvature, noise };
+            let setting = Setting { estimator, directions: whole(&case["directions"]), ..Setting::default() };
+            let mut walk = Walk::new(of, d, constraint, &Rng::seed_from_u64(0));
+            let mut worst: f64 = 0.0;
+            for expected in list(&case["path"]) {
+                for _ in 0..30 {
+                    let t = walk.t;
+                    let draw = |first| (0..d).map(|i| 3.0_f64.sqrt() * drawn(first, i, t)).collect::<Vec<f64>>();
+                    let xi: Vec<f64> = draw(11).iter().map(|e| noise * e).collect();
+                    let (_, count) = walk.estimator(&setting);
+                    let directions: Vec<Vec<f64>> = (0..count).map(|j| draw(101 * (j + 2))).collect();
+                    walk.take(&task, &setting, &xi, &directions);
+                }
+                worst = worst.max(difference(&walk.x, &numbers(expected)));
+            }
+            println!("{problem}, {ball}, {estimator:?}, {kind}: {worst:e} after {} steps", walk.t);
+            assert!(walk.t == 240 && worst < 1e-10, "{problem}, {ball}, {estimator:?}, {kind}: {worst:e}");
         }
     }
 }
