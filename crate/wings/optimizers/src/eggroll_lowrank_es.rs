@@ -927,7 +927,10 @@ impl Exhibit for Eggroll {
                 ("share of the loss removed", 1.0, "How much of the first loss the mean weights removed.")
             }
         };
-        let caption = format!("{what} Means over {} repetitions, and their range.", fixed.repetitions);
+        let caption = match fixed.repetitions {
+            1 => format!("{what} One run."),
+            many => format!("{what} Means over {many} repetitions, and their range."),
+        };
         let mut fitness = figures.figure("fitness", "Learning by kicks", caption);
         fitness.x(Axis::linear("generation").domain(0.0, generations)).y(Axis::linear(name).domain(0.0, top * 1.03));
         for (id, band) in ["es", "eggroll"].into_iter().zip(self.bands.iter().rev()) {
@@ -939,7 +942,7 @@ impl Exhibit for Eggroll {
 
         let (m, n) = fixed.task.shapes[fixed.largest];
         let caption = format!(
-            "Singular values of the first update of the {m} × {n} layer, over the greatest. Kicks of rank {} add up to \
+            "Singular values of the first update of the {m} × {n} layer, over the greatest. Kicks of rank {} can add up to \
              rank {}.",
             fixed.setting.rank,
             (fixed.setting.rank * fixed.pairs).min(m.min(n))
