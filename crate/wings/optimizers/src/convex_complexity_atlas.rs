@@ -265,6 +265,7 @@ impl Atlas {
         };
         let mut figure = figures.figure("profile", "Coordinates", caption);
         figure.x(Axis::linear("coordinate i")).y(Axis::linear("xᵢ"));
+        figure.rule_y([0.0]).ink(Ink::Muted);
         let players = if problem.solution.is_empty() { 2 } else { 1 };
         let shown = (problem.start.len() / players).min(200);
         let places = || (1..=shown).map(|i| i as f64);

@@ -752,11 +752,13 @@ impl Exhibit for StructuredL2o {
                            descent has 1 everywhere.";
             let mut steps = figures.figure("steps", "The learned preconditioner", caption);
             let rows = (trial.lengths.len() / columns).min(60);
-            steps.x(Axis::linear("coordinate").domain(0.5, columns as f64 + 0.5));
-            steps.y(Axis::linear("iteration k").domain(0.5, 60.5));
+            steps.x(Axis::linear("iteration k").domain(0.5, 60.5));
+            steps.y(Axis::linear("coordinate").domain(0.5, columns as f64 + 0.5));
             if rows > 0 {
-                let (x, y) = ([0.5, columns as f64 + 0.5], [0.5, rows as f64 + 0.5]);
-                let grid = Grid { values: &trial.lengths[..rows * columns], columns, x, y };
+                let (x, y) = ([0.5, rows as f64 + 0.5], [0.5, columns as f64 + 0.5]);
+                let along = |i: usize| (0..rows).map(move |k| (k, i));
+                let cells = (0..columns).flat_map(along).map(|(k, i)| trial.lengths[k * columns + i]);
+                let grid = Grid { values: &cells.collect::<Vec<f64>>(), columns: rows, x, y };
                 steps.raster(grid, Colors::sequential("p L").domain(0.0, 2.0));
             }
 

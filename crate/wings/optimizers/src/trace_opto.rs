@@ -326,8 +326,6 @@ impl TraceOpto {
                        the right, a node a step. Open: what no parameter reaches.";
         let mut figure = figures.figure("graph", "The execution trace", caption);
         let places = places(trace, &kept);
-        let depth = trace.nodes.iter().map(|node| node.level).max().unwrap_or(0) as f64;
-        figure.x(Axis::linear("operations deep").domain(-0.8, depth + 0.8));
         let (mut near, mut far, mut plain) = ((vec![], vec![]), (vec![], vec![]), (vec![], vec![]));
         for (id, node) in trace.nodes.iter().enumerate() {
             for &parent in node.parents() {
@@ -370,7 +368,14 @@ impl TraceOpto {
             (*id < self.task().names.len() || *id == output || few && kept.contains(id)).then_some((*id, word))
         };
         let labels: Vec<(usize, String)> = (0..=output).filter_map(|id| named(&id)).collect();
-        let at: Vec<[f64; 2]> = labels.iter().map(|(id, _)| [places[*id][0], places[*id][1] + 0.35]).collect();
+        // Those of the ends stand outside, so that the marks there are whole.
+        let aside = |id: usize| match id {
+            _ if id < self.task().names.len() => -0.6,
+            _ if id == output => 0.6,
+            _ => 0.0,
+        };
+        let at = labels.iter().map(|&(id, _)| [places[id][0] + aside(id), places[id][1] + 0.35]);
+        let at: Vec<[f64; 2]> = at.collect();
         figure.text(&at, labels.into_iter().map(|(_, word)| word));
     }
 
