@@ -1,5 +1,5 @@
 /** Every exhibit on its own page. */
-import { describe, expect, test } from 'vitest';
+import { describe, test } from 'vitest';
 import { encode } from '../../web/runtime/link.ts';
 import type { Settings, Spec, Value } from '../../web/runtime/specs.ts';
 import { barriers } from './axe.ts';
@@ -9,6 +9,7 @@ import { address, running, seek, shown, visit, withExhibit } from './visit.ts';
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
+// Tests that run side by side each take their own `expect`: the common one knows of the last that began.
 describe.concurrent.each(chosen)('$slug', (listed) => {
   const { slug, verdict } = listed;
   const thorough = test.runIf(thoroughly(listed));
@@ -17,7 +18,7 @@ describe.concurrent.each(chosen)('$slug', (listed) => {
   const link = async (settings: Settings, step?: number) =>
     address(`e/${slug}/${await encode(specs, { settings, seed: 0, step })}`);
 
-  thorough('keeps nobody out, and is played by keyboard', async ({ onTestFinished }) => {
+  thorough('keeps nobody out, and is played by keyboard', async ({ expect, onTestFinished }) => {
     const { page, complaints, close } = await visit(address(`e/${slug}/`));
     onTestFinished(close);
     await running(page);
@@ -48,7 +49,10 @@ describe.concurrent.each(chosen)('$slug', (listed) => {
     expect(complaints).toEqual([]);
   });
 
-  test('comes to life from a link, and gives the frames of the native run', async ({ onTestFinished }) => {
+  test('comes to life from a link, and gives the frames of the native run', async ({
+    expect,
+    onTestFinished,
+  }) => {
     const other = others.findLast(({ settings }) => Object.keys(settings).length > 0) ?? standard;
     const { page, complaints, close } = await visit(await link(other.settings, other.step));
     onTestFinished(close);
@@ -61,35 +65,38 @@ describe.concurrent.each(chosen)('$slug', (listed) => {
     expect(complaints).toEqual([]);
   });
 
-  thorough('meets broken links and the ends of its controls with words', async ({ onTestFinished }) => {
-    const broken = specs.map(({ name }) => `${name}=%00*`).join('&');
-    const { page, complaints, close } = await visit(
-      address(`e/${slug}/?${broken}&nonsense=1&seed=-3&step=x#curve=____&other=AAAA`),
-    );
-    onTestFinished(close);
-    await running(page);
-    expect(await page.locator('orrery-exhibit .notice').count()).toBeGreaterThan(2);
-    for (const settings of process.env.ORRERY_FULL ? specs.flatMap(ends) : together(specs.map(ends))) {
-      const stopped = await withExhibit(
-        page,
-        async (exhibit, settings) => {
-          exhibit.settings = settings;
-          exhibit.pause();
-          const late = new Promise<string>((resolve) => setTimeout(resolve, 20_000, 'no answer in 20 s'));
-          const answer = await Promise.race([exhibit.seek(2), late]);
-          await exhibit.updateComplete;
-          const alerts = [...(exhibit.shadowRoot?.querySelectorAll('[role=alert]') ?? [])];
-          return [answer ?? '', ...alerts.map((alert) => alert.textContent ?? '')];
-        },
-        settings,
+  thorough(
+    'meets broken links and the ends of its controls with words',
+    async ({ expect, onTestFinished }) => {
+      const broken = specs.map(({ name }) => `${name}=%00*`).join('&');
+      const { page, complaints, close } = await visit(
+        address(`e/${slug}/?${broken}&nonsense=1&seed=-3&step=x#curve=____&other=AAAA`),
       );
-      const faults = stopped.filter((text) => /has stopped|no answer/.test(text));
-      expect(faults, JSON.stringify(settings)).toEqual([]);
-    }
-    expect(complaints).toEqual([]);
-  });
+      onTestFinished(close);
+      await running(page);
+      expect(await page.locator('orrery-exhibit .notice').count()).toBeGreaterThan(2);
+      for (const settings of process.env.ORRERY_FULL ? specs.flatMap(ends) : together(specs.map(ends))) {
+        const stopped = await withExhibit(
+          page,
+          async (exhibit, settings) => {
+            exhibit.settings = settings;
+            exhibit.pause();
+            const late = new Promise<string>((resolve) => setTimeout(resolve, 20_000, 'no answer in 20 s'));
+            const answer = await Promise.race([exhibit.seek(2), late]);
+            await exhibit.updateComplete;
+            const alerts = [...(exhibit.shadowRoot?.querySelectorAll('[role=alert]') ?? [])];
+            return [answer ?? '', ...alerts.map((alert) => alert.textContent ?? '')];
+          },
+          settings,
+        );
+        const faults = stopped.filter((text) => /has stopped|no answer/.test(text));
+        expect(faults, JSON.stringify(settings)).toEqual([]);
+      }
+      expect(complaints).toEqual([]);
+    },
+  );
 
-  test.runIf(process.env.ORRERY_FULL)('reaches its verdict', async () => {
+  test.runIf(process.env.ORRERY_FULL)('reaches its verdict', async ({ expect }) => {
     const { page, complaints, close } = await visit(await link(scenarios[0].settings));
     await running(page, 0);
     const start = performance.now();

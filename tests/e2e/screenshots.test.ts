@@ -1,6 +1,6 @@
 /** Pictures of every page for a person to look at, when everything is tested in full. */
 import { mkdirSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, test } from 'vitest';
 import { encode } from '../../web/runtime/link.ts';
 import { chosen, live } from './exhibits.ts';
 import { address, shown, visit } from './visit.ts';
@@ -27,7 +27,7 @@ const pages = [
 describe.runIf(process.env.ORRERY_FULL).concurrent.each(pages)(
   'a picture of $name',
   ({ name, path, step }) => {
-    test.each([1280, 390])('%i pixels wide', async (width) => {
+    test.for([1280, 390])('%i pixels wide', async (width, { expect }) => {
       mkdirSync(folder, { recursive: true });
       for (const colorScheme of ['light', 'dark'] as const) {
         const phone = width < 500;

@@ -85,7 +85,7 @@ for name, (E, d) in LANDSCAPES.items():
     swarm = jax.jit(jax.vmap(E))
     start = np.round(2.2 * np.cos(1.3 * np.arange(d)), 3)
     case = {"landscape": name, "start": start.tolist(), "hopping": [], "cbo": [], "proximal": []}
-    hopping(swarm, start, 100.0, 0.05, case["hopping"])
+    hopping(swarm, start, 60.0, 0.03, case["hopping"])
     cbo(swarm, start, 30.0, 0.5, 0.04, 0.03, case["cbo"])
     proximal(E, start, 0.01, case["proximal"])
     cases.append(case)

@@ -7,9 +7,14 @@ const { player } = vi.hoisted(() => ({
   player: { hear: (_: Report) => {}, order: () => 1, ask: vi.fn(), sight() {}, close() {} },
 }));
 vi.mock('../runtime/player', () => ({
-  // biome-ignore lint/complexity/useArrowFunction: made with `new`.
-  Player: function (_: unknown, hear: (report: Report) => void) {
-    return Object.assign(player, { hear });
+  Player: class {
+    order = player.order;
+    ask = player.ask;
+    sight = player.sight;
+    close = player.close;
+    constructor(_: unknown, hear: (report: Report) => void) {
+      player.hear = hear;
+    }
   },
 }));
 

@@ -17,3 +17,4 @@ pub mod refusal;
 pub mod registry;
 pub mod run;
 pub mod settings;
+pub mod source;

@@ -5,6 +5,7 @@ use crate::frame_json::WebFrame;
 use crate::native::{advance, guarded, open};
 use crate::refusal::Refusal;
 use crate::registry::Registry;
+use crate::source;
 use orrery_core::claim::Verdict;
 use orrery_core::control::{Settings, Spec};
 use orrery_core::exhibit::{Card, Scenario};
@@ -45,7 +46,7 @@ struct Page {
     specs: Vec<Spec>,
     scenarios: Vec<ScenarioLine>,
     essay: String,
-    source: &'static str,
+    source: String,
     frame: WebFrame,
 }
 
@@ -124,7 +125,7 @@ fn one(entry: &Entry, folder: &Path) -> Result<(CardLine, usize), Refusal> {
         specs: (entry.specs)(),
         scenarios: scenarios.into_iter().map(line).collect(),
         essay: essay::html(entry.source),
-        source: entry.source,
+        source: source::whole(entry)?,
         frame: WebFrame::of(session.as_ref()),
     };
     let changed = put(&file(folder, "exhibit", entry.card.slug), &page)?;

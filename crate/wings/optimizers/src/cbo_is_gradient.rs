@@ -971,14 +971,11 @@ mod tests {
             let (mut x, mut t) = (start.clone(), 0);
             for expected in list(&case["hopping"]) {
                 for _ in 0..40 {
-                    swarm.scatter_by(&x, 0.05, COUNT, draws(t));
-                    x = swarm.consensus(&energy, 100.0);
+                    swarm.scatter_by(&x, 0.03, COUNT, draws(t));
+                    x = swarm.consensus(&energy, 60.0);
                     t += 1;
                 }
-                // At β = 100 the canyon's walls multiply rounding by ten thousand every forty hops.
-                if name != "canyon" || t <= 120 {
-                    check(&x, expected, "hopping", 1e-10);
-                }
+                check(&x, expected, "hopping", 1e-10);
             }
 
             swarm.scatter_by(&start, 0.5, COUNT, draws(0));

@@ -1092,6 +1092,7 @@ impl Eggroll {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stored::{list, numbers, vectors};
     use proptest::prelude::{prop_assert, proptest};
 
     fn dense(kick: &Kick, m: usize) -> Vec<f32> {
@@ -1174,16 +1175,12 @@ mod tests {
     // Rides of gymnasium's CartPole under the same pushes; `tests/reference/cart_pole.py` made them.
     #[test]
     fn carts_and_poles_move_as_gymnasiums_do() {
-        let file = include_str!("../../../../tests/reference/cart_pole.json");
-        let vectors: serde_json::Value = serde_json::from_str(file).expect("stored vectors");
-        let numbers = |list: &serde_json::Value| -> Vec<f64> {
-            list.as_array().expect("a list").iter().map(|x| x.as_f64().expect("a number")).collect()
-        };
-        let cases = vectors["cases"].as_array().expect("cases");
+        let vectors = vectors(include_str!("../../../../tests/reference/cart_pole.json"));
+        let cases = list(&vectors["cases"]);
         assert_eq!(cases.len(), 3);
         for case in cases {
             let mut state: CartPole = numbers(&case["start"]).try_into().expect("four numbers");
-            let (pushes, ride) = (numbers(&case["pushes"]), case["ride"].as_array().expect("a ride"));
+            let (pushes, ride) = (numbers(&case["pushes"]), list(&case["ride"]));
             assert_eq!((pushes.len(), ride.len()), (60, 60));
             for (right, expected) in pushes.iter().zip(ride) {
                 push(&mut state, *right == 1.0);

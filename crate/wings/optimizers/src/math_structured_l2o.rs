@@ -863,6 +863,7 @@ impl Exhibit for StructuredL2o {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stored::{difference, list, number, numbers, vectors, whole, word};
     use orrery_kernels::math::log;
     use proptest::prelude::{prop_assert, proptest};
 
@@ -896,24 +897,19 @@ mod tests {
     // written down anew: `tests/reference/structured_l2o.py`.
     #[test]
     fn unrolls_and_their_gradients_are_those_of_jax() {
-        let file = include_str!("../../../../tests/reference/structured_l2o.json");
-        let vectors: serde_json::Value = serde_json::from_str(file).expect("stored vectors");
-        let numbers = |list: &serde_json::Value| -> Vec<f64> {
-            list.as_array().expect("a list").iter().map(|x| x.as_f64().expect("a number")).collect()
-        };
-        let number = |name: &str| vectors[name].as_f64().expect(name);
+        let vectors = vectors(include_str!("../../../../tests/reference/structured_l2o.json"));
         let instances = Instances {
-            columns: number("columns") as usize,
-            lambda: number("lambda"),
+            columns: whole(&vectors["columns"]),
+            lambda: number(&vectors["lambda"]),
             a: numbers(&vectors["a"]),
             b: numbers(&vectors["b"]),
             smoothness: numbers(&vectors["smoothness"]),
         };
-        let (unroll, mut rng) = (number("unroll") as usize, Rng::seed_from_u64(0));
-        let cases = vectors["cases"].as_array().expect("cases");
+        let (unroll, mut rng) = (whole(&vectors["unroll"]), Rng::seed_from_u64(0));
+        let cases = list(&vectors["cases"]);
         assert_eq!(cases.len(), 4);
         for case in cases {
-            let name = case["structure"].as_str().expect("a name");
+            let name = word(&case["structure"]);
             let structure = match name {
                 "black box" => Structure::BlackBox,
                 "P" => Structure::P,
@@ -927,15 +923,11 @@ mod tests {
                 state = rule.iterate(&instances, &state).0;
             }
             let (loss, slope) = rule.loss(&instances, unroll);
-            let apart = |mine: &[f64], theirs: &[f64]| {
-                assert_eq!(mine.len(), theirs.len());
-                mine.iter().zip(theirs).fold(0.0_f64, |most, (a, b)| most.max((a - b).abs()))
-            };
             let errors = [
-                apart(&state.x, &numbers(&case["x"])),
-                apart(&state.y, &numbers(&case["y"])),
-                apart(&[loss], &[case["loss"].as_f64().expect("a loss")]),
-                apart(&slope, &numbers(&case["gradient"])),
+                difference(&state.x, &numbers(&case["x"])),
+                difference(&state.y, &numbers(&case["y"])),
+                difference(&[loss], &[number(&case["loss"])]),
+                difference(&slope, &numbers(&case["gradient"])),
             ];
             println!("{name}: {errors:?}");
             assert!(errors.iter().all(|error| *error < 1e-13), "{name}: {errors:?}");

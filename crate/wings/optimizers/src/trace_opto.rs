@@ -285,18 +285,19 @@ impl TraceOpto {
         &self.lanes[(self.setting.task - 1) * IDS.len() + k]
     }
 
-    /// The runs of the visitor or of the pasted reply, on the task that is shown.
-    fn own(&self) -> Vec<Seen> {
+    /// The runs of the visitor or of the pasted reply, on the task that is shown. An error is of the control whose text
+    /// cannot be read; what is not asked for is not read.
+    fn own(&self) -> Result<Vec<Seen>> {
         let task = self.task();
         let runs = match self.setting.optimiser {
-            Shown::You => read_values(&self.setting.values.0, task.names).unwrap_or_default(),
+            Shown::You => read_values(&self.setting.values.0, task.names)?,
             Shown::Reply => {
-                let reply = read_reply(&self.setting.reply.0, task.names, &task.start).ok().flatten();
+                let reply = read_reply(&self.setting.reply.0, task.names, &task.start)?;
                 std::iter::once(task.start.clone()).chain(reply).collect()
             }
             _ => Vec::new(),
         };
-        runs.iter().map(|theta| task.evaluate(theta)).collect()
+        Ok(runs.iter().map(|theta| task.evaluate(theta)).collect())
     }
 
     /// The run that the graph and the prompt show, and the one before it.
@@ -460,14 +461,10 @@ impl Exhibit for TraceOpto {
             let seed = rng.random::<u64>();
             lanes.extend(methods.map(|method| Lane::new(method, Rng::seed_from_u64(seed))));
         }
-        // What is not asked for keeps nobody out.
-        match setting.optimiser {
-            Shown::You => drop(read_values(&setting.values.0, tasks[0].names)?),
-            Shown::Reply => drop(read_reply(&setting.reply.0, tasks[0].names, &tasks[0].start)?),
-            _ => (),
-        }
         let medians = Curves::new(&IDS, FLOOR);
-        Ok(Self { setting: setting.clone(), tasks: Rc::new(tasks), lanes, t: 0, medians, off: [0.0; 2] })
+        let made = Self { setting: setting.clone(), tasks: Rc::new(tasks), lanes, t: 0, medians, off: [0.0; 2] };
+        made.own()?;
+        Ok(made)
     }
 
     fn length(&self) -> usize {
@@ -500,7 +497,8 @@ impl Exhibit for TraceOpto {
     }
 
     fn figures(&self, figures: &mut Figures) {
-        let own = self.own();
+        // The optimiser may be changed during a run, to texts that cannot be read.
+        let (own, wrong) = self.own().map_or_else(|error| (Vec::new(), Some(error.message)), |own| (own, None));
         let [seen, before] = self.current(&own);
         self.draw_graph(&seen, figures);
 
@@ -511,7 +509,12 @@ impl Exhibit for TraceOpto {
         medians.x(across());
         medians.rule_y([GOAL]).ink(Ink::Muted).dashed();
 
-        let caption = "The best so far on the task that is shown above; rings are your own runs, or the reply's.";
+        let caption = match wrong {
+            Some(message) => format!("Yours could not be read: {message}."),
+            None => {
+                "The best so far on the task that is shown above; rings are your own runs, or the reply's.".to_owned()
+            }
+        };
         let mut one = figures.figure("task", format!("Task {}", self.setting.task), caption);
         one.x(across()).y(Axis::log("|y − y*|"));
         for (k, id) in IDS.iter().enumerate() {

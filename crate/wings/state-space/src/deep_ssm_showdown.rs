@@ -301,8 +301,7 @@ impl Exhibit for DeepSsmShowdown {
         if k < channels {
             return Err(Error::of("latent", "two channels take a state of two numbers at least; choose 2 or more"));
         }
-        let mut draw =
-            |count: usize| -> Vec<Sequence> { (0..count).map(|_| settings.data.draw(settings, rng)).collect() };
+        let mut draw = |count| settings.data.draws(settings, count, rng);
         let (training, test) = (draw(settings.sequences), draw(TEST));
         let sigma = settings.process_noise as f32;
         Ok(Self {

@@ -884,16 +884,18 @@ mod tests {
             prop_assert!((problem.class_mass(&check.plan) - 0.5).abs() < 1e-9 && problem.deviation(&check.plan) < 1e-8);
         }
 
-        // Without norms both are exact transport, up to what the method's rate promises of N iterations: at most
-        // ‖y*‖²/2N for ten potentials of a unit at most.
+        // Without norms both are exact transport. The method is slow where other plans cost nearly as little: one in
+        // thirty takes more than 20,000 iterations.
         #[test]
         fn at_lambda_zero_the_cost_is_that_of_exact_transport(cost in prop::collection::vec(0.0_f64..1.0, 25)) {
             let problem = bare(cost, vec![0, 0, 1, 1, 1]);
             let mut check = PrimalDual::new(&problem, 0.0);
-            (0..20_000).for_each(|_| check.iterate(&problem));
             let exact = problem.transport(&emd(&problem).expect("a plan"));
-            let found = problem.transport(&check.plan);
-            prop_assert!((found - exact).abs() < 10.0 / 40_000.0, "{} {}", found, exact);
+            let arrived = (0..10).any(|_| {
+                (0..20_000).for_each(|_| check.iterate(&problem));
+                (problem.transport(&check.plan) - exact).abs() < 1e-5
+            });
+            prop_assert!(arrived, "{} {}", problem.transport(&check.plan), exact);
         }
     }
 

@@ -213,6 +213,7 @@ pub fn downhill(x: &[f64], residual: f64, slope: &[f64], rng: &mut Rng) -> Vec<f
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stored::{list, numbers, vectors, word};
 
     fn run(
         mut next: impl FnMut(&[f64], f64) -> Vec<f64>,
@@ -245,25 +246,21 @@ mod tests {
     // SciPy's, which evaluates the same points in the same order; `tests/reference/nelder_mead.py` made them.
     #[test]
     fn the_simplex_goes_as_scipys_does() {
-        let file = include_str!("../../../../../tests/reference/nelder_mead.json");
-        let vectors: serde_json::Value = serde_json::from_str(file).expect("stored vectors");
-        let numbers = |list: &serde_json::Value| -> Vec<f64> {
-            list.as_array().expect("a list").iter().map(|number| number.as_f64().expect("a number")).collect()
-        };
+        let vectors = vectors(include_str!("../../../../../tests/reference/nelder_mead.json"));
         let kink = |x: &[f64]| (3.0 * x[0] - 5.0).abs();
         let bowl = |x: &[f64]| -> f64 {
             let term = |k: usize| (k + 1) as f64 * (x[k] - k as f64) * (x[k] - k as f64) + x[k] * x[(k + 1) % 5] / 4.0;
             (0..5).map(term).sum()
         };
-        for case in vectors["cases"].as_array().expect("cases") {
+        for case in list(&vectors["cases"]) {
             let (mut x, mut simplex) = (numbers(&case["start"]), NelderMead::new());
-            let (points, mut worst) = (case["points"].as_array().expect("points"), 0.0_f64);
+            let (points, mut worst) = (list(&case["points"]), 0.0_f64);
             assert!(points.len() >= 35);
             for point in points {
                 worst = x.iter().zip(numbers(point)).map(|(x, p)| (x - p).abs()).fold(worst, f64::max);
-                let score = match case["function"].as_str() {
-                    Some("valley") => valley(&x),
-                    Some("kink") => kink(&x),
+                let score = match word(&case["function"]) {
+                    "valley" => valley(&x),
+                    "kink" => kink(&x),
                     _ => bowl(&x),
                 };
                 x = simplex.next(&x, score);

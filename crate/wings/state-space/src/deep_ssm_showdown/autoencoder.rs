@@ -422,6 +422,7 @@ impl Autoencoder {
         bound / observations.max(1.0)
     }
 }
+
 #[cfg(test)]
 mod tests {
     use super::super::Source;
@@ -432,11 +433,6 @@ mod tests {
     use orrery_kernels::math::exp;
     use orrery_kernels::ode::RungeKutta4;
 
-    fn sequences(settings: &Settings, count: usize, seed: u64) -> Vec<Sequence> {
-        let rng = &mut Rng::seed_from_u64(seed);
-        (0..count).map(|_| settings.data.draw(settings, rng)).collect()
-    }
-
     #[test]
     fn the_gradients_of_both_motions_are_slopes() {
         for (data, motion) in [
@@ -445,7 +441,7 @@ mod tests {
             (Source::VanDerPol, Motion::Flow { sigma: 0.4 }),
         ] {
             let settings = Settings { data, observed: 0.5, ..Settings::default() };
-            let training = sequences(&settings, LANES, 3);
+            let training = settings.data.draws(&settings, LANES, &mut Rng::seed_from_u64(3));
             let rng = &mut Rng::seed_from_u64(4);
             let mut model = Autoencoder::new(motion, 3, data.channels(), rng);
             let parts: Vec<(&Sequence, usize)> = training.iter().map(|s| (s, 5)).collect();
@@ -494,7 +490,7 @@ mod tests {
             (Motion::Flow { sigma: sigma as f32 }, sigma * sigma * DELTA),
         ] {
             let settings = Settings { data: Source::LinearGaussian, observed: 0.5, noise: 0.3, ..Settings::default() };
-            let (training, length) = (sequences(&settings, LANES, 8), 8);
+            let (training, length) = (settings.data.draws(&settings, LANES, &mut Rng::seed_from_u64(8)), 8);
             let parts: Vec<(&Sequence, usize)> = training.iter().map(|s| (s, 0)).collect();
             let windows = Windows::new(&parts, length, |_| true);
             let observations = f64::from(windows.observations());
@@ -539,7 +535,7 @@ mod tests {
 
     #[test]
     fn the_flow_takes_steps_of_runge_and_kutta() {
-        let training = sequences(&Settings::default(), 1, 10);
+        let training = Source::VanDerPol.draws(&Settings::default(), 1, &mut Rng::seed_from_u64(10));
         let rng = &mut Rng::seed_from_u64(11);
         let model = Autoencoder::new(Motion::Flow { sigma: 0.0 }, 3, 1, rng);
         let path = model.forward(&Windows::new(&[(&training[0], 0)], 5, |_| true), 10, None).path;

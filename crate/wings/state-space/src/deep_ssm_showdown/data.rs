@@ -36,8 +36,13 @@ impl Source {
         if self == Self::MixedFrequency { 2 } else { 1 }
     }
 
+    /// So many sequences.
+    pub fn draws(self, settings: &Settings, count: usize, rng: &mut Rng) -> Vec<Sequence> {
+        (0..count).map(|_| self.draw(settings, rng)).collect()
+    }
+
     /// One sequence from a start of chance.
-    pub fn draw(self, settings: &Settings, rng: &mut Rng) -> Sequence {
+    fn draw(self, settings: &Settings, rng: &mut Rng) -> Sequence {
         let uniform = |size: f64, rng: &mut Rng| size * (2.0 * rng.random::<f64>() - 1.0);
         let mut x = match self {
             Self::VanDerPol | Self::MixedFrequency => [uniform(2.0, rng), uniform(2.0, rng)],
@@ -102,7 +107,7 @@ mod tests {
         let rng = &mut Rng::seed_from_u64(1);
         let mut draw = |data: Source| {
             let settings = Settings { data, ..Settings::default() };
-            (0..200).map(|_| data.draw(&settings, rng)).collect::<Vec<_>>()
+            data.draws(&settings, 200, rng)
         };
         // The pendulum its energy: no turning point is higher than the first one found.
         for s in draw(Source::Pendulum) {

@@ -236,15 +236,10 @@ mod tests {
     use orrery_core::prelude::SeedableRng;
     use orrery_kernels::math::TAU;
 
-    fn sequences(settings: &Settings, count: usize, seed: u64) -> Vec<Sequence> {
-        let rng = &mut Rng::seed_from_u64(seed);
-        (0..count).map(|_| settings.data.draw(settings, rng)).collect()
-    }
-
     #[test]
     fn smoothing_is_conditioning_of_one_normal_law() {
         let settings = Settings { data: Source::LinearGaussian, observed: 0.4, noise: 0.3, ..Settings::default() };
-        let s = sequences(&settings, 1, 1).remove(0);
+        let s = settings.data.draws(&settings, 1, &mut Rng::seed_from_u64(1)).remove(0);
         let times = 12;
         let model = LinearModel::truth(0.3);
         let smoothed = model.smooth(&s, times);
@@ -286,7 +281,7 @@ mod tests {
             (Settings::default(), 3, false),
         ] {
             let channels = settings.data.channels();
-            let training = sequences(&settings, 20, 2);
+            let training = settings.data.draws(&settings, 20, &mut Rng::seed_from_u64(2));
             let mut model = LinearModel::guess(k, channels);
             let (mut first, mut last) = (None, f64::NEG_INFINITY);
             for _ in 0..20 {
@@ -307,7 +302,7 @@ mod tests {
     #[test]
     fn the_maximum_of_the_likelihood_is_near_what_made_the_data() {
         let settings = Settings { data: Source::LinearGaussian, noise: 0.3, observed: 0.5, ..Settings::default() };
-        let training = sequences(&settings, 200, 3);
+        let training = settings.data.draws(&settings, 200, &mut Rng::seed_from_u64(3));
         let mut model = LinearModel::guess(2, 1);
         for _ in 0..60 {
             let mut sums = Sums::new(2, 1);

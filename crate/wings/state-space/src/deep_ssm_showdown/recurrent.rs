@@ -185,20 +185,16 @@ impl Recurrent {
 fn along(way: usize, length: usize) -> impl Iterator<Item = usize> {
     (0..length).map(move |t| if way == 0 { t } else { length - 1 - t })
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use orrery_core::prelude::SeedableRng;
 
-    fn sequences(settings: &Settings, count: usize, seed: u64) -> Vec<Sequence> {
-        let rng = &mut Rng::seed_from_u64(seed);
-        (0..count).map(|_| settings.data.draw(settings, rng)).collect()
-    }
-
     #[test]
     fn the_gradient_of_the_layer_is_its_slope_and_sequences_do_not_mix() {
         let settings = Settings { observed: 0.5, ..Settings::default() };
-        let training = sequences(&settings, LANES, 6);
+        let training = settings.data.draws(&settings, LANES, &mut Rng::seed_from_u64(6));
         let rng = &mut Rng::seed_from_u64(7);
         let mut layer = Recurrent::new(1, rng);
         let parts: Vec<(&Sequence, usize)> = training.iter().map(|s| (s, 0)).collect();
