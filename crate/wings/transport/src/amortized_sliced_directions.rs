@@ -911,15 +911,14 @@ impl Exhibit for AmortizedSlicedDirections {
         let caption =
             "Your source, on its way, over your target (grey), under three distances. Turn them with the control.";
         let mut flow = figures.figure("flow", "Onto the target", caption);
-        flow.x(Axis::linear("across").domain(-2.2, 9.4)).y(Axis::linear("up").domain(-2.2, 2.2)).equal();
-        for (panel, which) in [(0.0, 5), (3.6, 1), (7.2, 0)] {
+        // Half a panel holds both clouds, however they are turned.
+        let radii = self.own.x.iter().chain(&self.own.y).map(|p| dot(p, p).sqrt());
+        let half = 1.1 * radii.fold(0.0, f64::max);
+        flow.x(Axis::linear("across").domain(-half, 5.0 * half)).y(Axis::linear("up").domain(-half, half)).equal();
+        for (panel, which) in [(0.0, 5), (2.0 * half, 1), (4.0 * half, 0)] {
             let (target, moved) = (&self.own.y, &self.flows[which].x);
             let place = |points: &[Point]| -> Vec<[f64; 2]> {
-                points
-                    .iter()
-                    .map(seen)
-                    .map(|[x, y]| [(x + panel).clamp(panel - 2.1, panel + 2.1), y.clamp(-2.1, 2.1)])
-                    .collect()
+                points.iter().map(seen).map(|[x, y]| [x.clamp(-half, half) + panel, y.clamp(-half, half)]).collect()
             };
             let (target, moved) = (place(target), place(moved));
             flow.dot(target.iter().map(|p| p[0]), target.iter().map(|p| p[1])).ink(Ink::Muted).radius(1.5);
@@ -975,7 +974,7 @@ impl Exhibit for AmortizedSlicedDirections {
         learning.line(self.learning.xs(), self.learning.ys()).of("amortised");
 
         let caption = "By how much the direction changes when the clouds swap, and when their points are shuffled; \
-                       at 1e-12 and below it is rounding.";
+                       at 10⁻¹² and below it is rounding.";
         let mut defects = figures.figure("defects", "What should not count", caption);
         let names: Vec<&str> = self.defects.iter().map(|defect| defect.0).collect();
         let last = (names.len() as f64 - 0.5).max(0.5);

@@ -108,7 +108,7 @@ pub struct Setting {
     #[control(label = "sweeps", range = 1..=20_000, log, default = 5000, when = ("construction", "sinkhorn"))]
     pub sweeps: usize,
     /// How many independent grids T_p is averaged over.
-    #[control(label = "samples in T_p", range = 1..=8, default = 1)]
+    #[control(label = "samples in Tₚ", range = 1..=8, default = 1)]
     pub samples: usize,
     /// The highest moment that is computed.
     #[control(label = "moment p", range = 1..=5, default = 4)]
@@ -636,11 +636,12 @@ impl Exhibit for MagicSinkhorn {
         let counted = self.models.first().and_then(|model| model.moments.last());
         let caption = match counted {
             Some(count) if self.models[0].id == id => {
-                format!("The eigenvalues of T_{p}: 1 has multiplicity {count}. Rings: those of three Latin squares.")
+                let p = subscript(p);
+                format!("The eigenvalues of T{p}: 1 has multiplicity {count}. Rings: those of three Latin squares.")
             }
-            _ => "The eigenvalues of T_p, once there is a grid. Rings: those of three Latin squares.".to_owned(),
+            _ => "The eigenvalues of Tₚ, once there is a grid. Rings: those of three Latin squares.".to_owned(),
         };
-        let mut spectrum = figures.figure("spectrum", "The spectrum of T_p", caption);
+        let mut spectrum = figures.figure("spectrum", "The spectrum of Tₚ", caption);
         spectrum
             .x(Axis::linear("real part").domain(-1.15, 1.15))
             .y(Axis::linear("imaginary part").domain(-1.15, 1.15))
@@ -663,7 +664,7 @@ impl Exhibit for MagicSinkhorn {
             (0..self.setting.moment).map(moment).collect()
         };
         let caption =
-            "How often 1 is an eigenvalue of T_p, beside what the free quantum group and the ordinary group have.";
+            "How often 1 is an eigenvalue of Tₚ, beside what the free quantum group and the ordinary group have.";
         let moments = || 1..=self.setting.moment;
         let mine = self.models.first().filter(|_| self.settled);
         let mut figure = figures.figure("moments", "Moments of the main character", caption);
@@ -697,7 +698,7 @@ impl Exhibit for MagicSinkhorn {
             )
             .fails_only_after(!self.settled),
             Clause::at_least(
-                format!("Of the first {most} moments {{value}} are Catalan numbers, as for the free quantum group."),
+                format!("Of the moments p ≤ {most}, {{value}} are Catalan numbers, as for the free quantum group."),
                 agree(mine, &catalan),
                 most as f64,
             ),

@@ -716,7 +716,10 @@ impl Exhibit for SemidiscreteEntropicMap {
         let caption = "The entropic map's error for each ε and n, and the ε in use. Too large is bias; too small is no \
                        worse than no entropy at all.";
         let mut strength = figures.figure("strength", format!("How much entropy, in dimension {d}"), caption);
-        strength.x(Axis::linear("log₂ n").domain(5.5, 10.5)).y(Axis::linear("log₁₀ ε").domain(-2.75, 0.75));
+        // The ε in use may lie beyond those that are compared.
+        let rule = SIZES.map(|n| log10(self.setting.epsilon(n, d)));
+        let (low, high) = rule.iter().fold((-2.75, 0.75), |(low, high), e| (e.min(low), e.max(high)));
+        strength.x(Axis::linear("log₂ n").domain(5.5, 10.5)).y(Axis::linear("log₁₀ ε").domain(low, high));
         if self.strength_counts.iter().all(|count| *count > 0) {
             // Rows from the low end of y.
             let at = |row: usize, size: usize| {
@@ -727,7 +730,6 @@ impl Exhibit for SemidiscreteEntropicMap {
             let grid = Grid { values: &cells, columns: SIZES.len(), x: [5.5, 10.5], y: [-2.75, 0.75] };
             strength.raster(grid, Colors::sequential("mean squared error").log());
         }
-        let rule = SIZES.map(|n| log10(self.setting.epsilon(n, d)).clamp(-2.75, 0.75));
         strength.line(SIZES.map(|n| log2(n as f64)), rule).ink(Ink::Accent).label("ε in use");
     }
 
