@@ -2,14 +2,10 @@
 
 use orrery_kernels::fft::{Fft, convolve};
 use orrery_kernels::math::{cos, sin};
-use serde_json::Value;
+use orrery_reference::{Value, list, numbers, vectors, whole};
 
 fn reference() -> Value {
-    serde_json::from_str(include_str!("../../../tests/reference/fft.json")).unwrap()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+    vectors(include_str!("../../../tests/reference/fft.json"))
 }
 
 /// `x_j = cos(j² + 1) + i sin(3j² + j)`.
@@ -19,8 +15,8 @@ fn signal(n: usize) -> (Vec<f64>, Vec<f64>) {
 
 #[test]
 fn transforms_are_those_of_numpy() {
-    for case in reference()["transforms"].as_array().unwrap() {
-        let n = case["n"].as_u64().unwrap() as usize;
+    for case in list(&reference()["transforms"]) {
+        let n = whole(&case["n"]);
         let (mut re, mut im) = signal(n);
         Fft::new(n).forward(&mut re, &mut im);
         for ((k, expected_re), expected_im) in

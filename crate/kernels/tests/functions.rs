@@ -2,14 +2,15 @@
 
 use orrery_kernels::math;
 use orrery_kernels::ode::{Rodas, jacobian_by_differences};
-use serde_json::Value;
+use orrery_reference::{Value, list, number, vectors, word};
 
 fn reference() -> Value {
-    serde_json::from_str(include_str!("../../../tests/reference/functions.json")).unwrap()
+    vectors(include_str!("../../../tests/reference/functions.json"))
 }
 
+/// Numbers stored as words, to the last digit.
 fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_str().unwrap().parse().unwrap()).collect()
+    list(value).iter().map(|number| word(number).parse().unwrap()).collect()
 }
 
 /// The greatest distance from the exact values, in units in the last place.
@@ -51,7 +52,7 @@ fn a_stiff_oscillation_is_that_of_scipy() {
         s[1] = ((1.0 - y[0] * y[0]) * y[1] - y[0]) / 1e-3;
     };
     let case = &reference()["van_der_pol"];
-    let (end, expected) = (case["end"].as_f64().unwrap(), numbers(&case["solution"]));
+    let (end, expected) = (number(&case["end"]), numbers(&case["solution"]));
     let apart = |tolerance: f64| {
         let mut solution = Rodas::new(0.0, numbers(&case["y"]), 1e-4, tolerance, tolerance);
         let mut steps = 0;

@@ -5,21 +5,16 @@ use orrery_kernels::linalg::{
     pencil_eigen, polar, product, randomized_svd, symmetric_function,
 };
 use orrery_kernels::math;
+use orrery_reference::{Value, apart, list, number, numbers, vectors, whole};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use serde_json::Value;
 
 fn cases(name: &str) -> Vec<Value> {
-    let all: Value = serde_json::from_str(include_str!("../../../tests/reference/linalg.json")).unwrap();
-    all[name].as_array().unwrap().clone()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+    list(&vectors(include_str!("../../../tests/reference/linalg.json"))[name]).to_vec()
 }
 
 fn size(case: &Value, name: &str) -> usize {
-    case[name].as_u64().unwrap() as usize
+    whole(&case[name])
 }
 
 fn square(case: &Value, name: &str) -> DMatrix<f64> {
@@ -31,11 +26,6 @@ fn complex(case: &Value, [re, im]: [&str; 2]) -> Vec<Complex<f64>> {
     numbers(&case[re]).into_iter().zip(numbers(&case[im])).map(|(re, im)| Complex::new(re, im)).collect()
 }
 
-fn largest_gap(a: &[f64], b: &[f64]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
-}
-
 #[test]
 fn products_are_those_of_numpy() {
     for case in cases("products") {
@@ -43,22 +33,22 @@ fn products_are_those_of_numpy() {
         let [a, b, expected, single] = ["a", "b", "product", "single"].map(|name| numbers(&case[name]));
         // Each sum of k products, of size one, rounds at most k times.
         let tolerance = k as f64 * k as f64;
-        assert!(largest_gap(&matmul(View::by_rows(&a, m, k), View::by_rows(&b, k, n)), &expected) < tolerance * 1e-16);
+        assert!(apart(&matmul(View::by_rows(&a, m, k), View::by_rows(&b, k, n)), &expected) < tolerance * 1e-16);
         let column: Vec<f64> = b.iter().step_by(n).copied().collect();
         let first: Vec<f64> = expected.iter().step_by(n).copied().collect();
-        assert!(largest_gap(&matvec(View::by_rows(&a, m, k), &column), &first) < tolerance * 1e-16);
+        assert!(apart(&matvec(View::by_rows(&a, m, k), &column), &first) < tolerance * 1e-16);
 
         let [a, b] = [a, b].map(|entries| entries.iter().map(|&x| x as f32).collect::<Vec<_>>());
         let mine = matmul(View::by_rows(&a, m, k), View::by_rows(&b, k, n));
         let mine: Vec<f64> = mine.into_iter().map(f64::from).collect();
-        assert!(largest_gap(&mine, &single) < tolerance * 6e-8);
+        assert!(apart(&mine, &single) < tolerance * 6e-8);
     }
 }
 
 #[test]
 fn functions_of_symmetric_matrices_are_those_of_scipy() {
     for case in cases("functions") {
-        let (a, condition) = (square(&case, "a"), case["condition"].as_f64().unwrap());
+        let (a, condition) = (square(&case, "a"), number(&case["condition"]));
         let root = symmetric_function(&a, |x| x.max(0.0).sqrt()).unwrap();
         assert!((root - square(&case, "root")).amax() < 1e-14 * condition.sqrt());
         let log = symmetric_function(&a, math::log).unwrap();
@@ -100,7 +90,7 @@ fn the_largest_eigenvalues_of_a_hankel_matrix_are_found_in_few_steps() {
         lanczos.advance(|v, out| out.copy_from_slice(&matvec(View::by_rows(&a, n, n), v)), 30);
         let pairs = lanczos.largest(expected.len());
         let values: Vec<f64> = pairs.iter().map(|pair| pair.value).collect();
-        assert!(largest_gap(&values, &expected) < 1e-15);
+        assert!(apart(&values, &expected) < 1e-15);
         assert!(pairs.iter().all(|pair| pair.residual < 1e-15));
     }
 }
@@ -115,7 +105,7 @@ fn a_sparse_system_is_solved_as_by_scipy() {
         let diagonal: Vec<f64> = a.entries().filter(|(i, j, _)| i == j).map(|(_, _, value)| value).collect();
         let mut solver = ConjugateGradient::new(numbers(&case["b"]), &diagonal);
         assert!(solver.advance(|v, out| a.multiply(v, out), 10 * n, 1e-14));
-        assert!(largest_gap(solver.solution(), &numbers(&case["x"])) < 1e-10);
+        assert!(apart(solver.solution(), &numbers(&case["x"])) < 1e-10);
     }
 }
 
@@ -150,7 +140,7 @@ fn the_largest_singular_values_are_those_of_numpy() {
         let a = DMatrix::from_row_slice(m, n, &numbers(&case["a"]));
         let (times, transposed) = (|x: &DMatrix<f64>| &a * x, |y: &DMatrix<f64>| a.transpose() * y);
         let svd = randomized_svd(times, transposed, (n, expected.len()), (8, 2), &mut ChaCha8Rng::seed_from_u64(1));
-        assert!(largest_gap(svd.unwrap().values.as_slice(), &expected) < 1e-12);
+        assert!(apart(svd.unwrap().values.as_slice(), &expected) < 1e-12);
     }
 }
 

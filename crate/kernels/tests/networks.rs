@@ -9,10 +9,10 @@ use orrery_kernels::networks::{
     Transformer, TransformerShape,
 };
 use orrery_kernels::optim::{Adam, Optimizer};
+use orrery_reference::{difference, number, numbers, vectors, whole};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use serde_json::Value;
 
 /// `height sin(pace (i + 1))` for `i` from 0 on.
 fn waves<T: Float>(count: usize, pace: f64, height: f64) -> Vec<T> {
@@ -144,27 +144,23 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 /// The greatest distance of two vectors in units of the second's greatest entry.
 fn apart(mine: impl Iterator<Item = f64>, expected: &[f64]) -> f64 {
-    let size = expected.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
-    mine.zip(expected).fold(0.0, |most: f64, (x, y)| most.max((x - y).abs())) / size
+    difference(&mine.collect::<Vec<f64>>(), expected)
 }
 
 #[test]
 fn losses_gradients_and_hessians_are_those_of_jax() {
-    let reference: Value = serde_json::from_str(include_str!("../../../tests/reference/networks.json")).unwrap();
+    let reference = vectors(include_str!("../../../tests/reference/networks.json"));
     for (name, network) in networks() {
         let known = &reference["networks"][name];
-        let numbers = |key: &str| -> Vec<f64> {
-            known[key].as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
-        };
         let count = network.parameters().count();
-        assert_eq!(known["count"].as_u64().unwrap() as usize, count, "{name}");
+        assert_eq!(whole(&known["count"]), count, "{name}");
         let (theta, v) = (waves::<f64>(count, 0.9, 0.7), waves(count, 1.9, 1.0));
         let (value, gradient) = network.gradient(&theta);
         let product = network.hessian_vector(&theta, &v);
         let errors = [
-            (value - known["loss"].as_f64().unwrap()).abs() / value,
-            apart(gradient.into_iter().step_by(7), &numbers("gradient")),
-            apart(product.into_iter().step_by(7), &numbers("product")),
+            (value - number(&known["loss"])).abs() / value,
+            apart(gradient.into_iter().step_by(7), &numbers(&known["gradient"])),
+            apart(product.into_iter().step_by(7), &numbers(&known["product"])),
         ];
         println!("{name}: {errors:?}");
         assert!(errors.iter().all(|&error| error < 1e-12), "{name}: {errors:?}");

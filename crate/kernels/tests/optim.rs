@@ -7,7 +7,7 @@ use orrery_kernels::optim::{
     Forgetting, Lbfgs, Lion, Method, Normalized, Optimizer, Polyak, Prodigy, RmsProp, Sam, ScheduleFree, Sgd,
     TripleMomentum, UDog,
 };
-use serde_json::Value;
+use orrery_reference::{Value, difference, list, numbers, vectors, whole};
 
 const N: usize = 12;
 
@@ -16,11 +16,7 @@ fn start() -> [f64; N] {
 }
 
 fn reference() -> Value {
-    serde_json::from_str(include_str!("../../../tests/reference/optimizers.json")).unwrap()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+    vectors(include_str!("../../../tests/reference/optimizers.json"))
 }
 
 /// The gradient of a curved valley with ripples, on a slope that turns with time.
@@ -32,12 +28,6 @@ fn gradient(x: &[f64; N], t: f64) -> [f64; N] {
         g[i] -= 20.0 * x[i] * off + 2.0 * (1.0 - x[i]);
     }
     g
-}
-
-/// The greatest distance of two points in units of the second's greatest entry.
-fn apart(mine: &[f64], expected: &[f64]) -> f64 {
-    let size = expected.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
-    mine.iter().zip(expected).fold(0.0, |most: f64, (x, y)| most.max((x - y).abs())) / size
 }
 
 /// The function itself, with its gradient.
@@ -54,7 +44,7 @@ fn look(x: &[f64], t: f64, g: &mut [f64]) -> f64 {
 
 /// How far a path strays from the stored one, whose points stand evenly apart.
 fn strays(name: &str, mut step: impl FnMut(&mut [f64; N], f64)) -> f64 {
-    let points = reference()["paths"][name].as_array().unwrap().clone();
+    let points = list(&reference()["paths"][name]).to_vec();
     assert!([4, 16].contains(&points.len()), "{name}");
     let every = 240 / points.len();
     let mut x = start();
@@ -62,7 +52,7 @@ fn strays(name: &str, mut step: impl FnMut(&mut [f64; N], f64)) -> f64 {
     for t in 0..240 {
         step(&mut x, t as f64);
         if (t + 1) % every == 0 {
-            worst = worst.max(apart(&x, &numbers(&points[t / every])));
+            worst = worst.max(difference(&x, &numbers(&points[t / every])));
         }
     }
     worst
@@ -179,7 +169,7 @@ fn from_where_optaxs_l_bfgs_stood_ours_goes_the_same_way() {
     };
     let minus = |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a - b).collect() };
     let (mut x, mut lbfgs) = ((0..6).map(|i| -1.5 + 0.6 * f64::from(i)).collect::<Vec<_>>(), Lbfgs::new(5));
-    let points = reference()["paths"]["l-bfgs"].as_array().unwrap().clone();
+    let points = list(&reference()["paths"]["l-bfgs"]).to_vec();
     assert_eq!(points.len(), 240);
     let mut worst: f64 = 0.0;
     for (t, point) in points.iter().enumerate() {
@@ -188,7 +178,7 @@ fn from_where_optaxs_l_bfgs_stood_ours_goes_the_same_way() {
         let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
         let rate = if t == 0 { 0.1 / norm } else { 0.1 };
         let mine: Vec<f64> = x.iter().zip(lbfgs.direction(&g)).map(|(x, d)| x + rate * d).collect();
-        worst = worst.max(apart(&mine, &there));
+        worst = worst.max(difference(&mine, &there));
         lbfgs.learn(minus(&there, &x), minus(&bowl(&there), &g));
         x = there;
     }
@@ -217,8 +207,8 @@ fn l_bfgs_finds_the_bottom_of_rosenbrocks_valley_in_as_many_looks_as_scipy() {
     while slope > 1e-9 {
         slope = lbfgs.step(&mut x, &mut rosenbrock).unwrap().slope;
     }
-    let (theirs, expected) = (known["evaluations"].as_u64().unwrap(), numbers(&known["x"]));
-    println!("{evaluations} evaluations, SciPy {theirs}; {:.1e} apart", apart(&x, &expected));
-    assert!(apart(&x, &expected) < 1e-9);
+    let (theirs, expected) = (whole(&known["evaluations"]), numbers(&known["x"]));
+    println!("{evaluations} evaluations, SciPy {theirs}; {:.1e} apart", difference(&x, &expected));
+    assert!(difference(&x, &expected) < 1e-9);
     assert!(evaluations as f64 <= 1.2 * theirs as f64, "{evaluations} {theirs}");
 }

@@ -5,31 +5,14 @@ use orrery_kernels::transport::{
     Assignment, Barycentre, Entropic, Error, Exact, Gaussian, Scaling, ScalingBarycentre, Sinkhorn, line_cost,
     sliced_wasserstein,
 };
-use serde_json::Value;
+use orrery_reference::{Value, apart, list, number, numbers, vectors, whole, word};
 
 /// Where Sinkhorn's iteration has converged. Potentials over ε are as large as costs over ε, so that in the badly scaled
 /// cases rounding leaves about $10^4\cdot10^{-16}$.
 const CONVERGED: f64 = 1e-11;
 
-fn vectors() -> Value {
-    serde_json::from_str(include_str!("../../../tests/reference/transport.json")).expect("stored vectors")
-}
-
-fn cases<'a>(vectors: &'a Value, name: &str) -> &'a [Value] {
-    vectors[name].as_array().expect("cases")
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().expect("a list").iter().map(number).collect()
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().expect("a number")
-}
-
-fn furthest(a: &[f64], b: &[f64]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+fn pot_vectors() -> Value {
+    vectors(include_str!("../../../tests/reference/transport.json"))
 }
 
 /// All rows of the plan.
@@ -67,13 +50,13 @@ fn scaling_form(problem: &Entropic) -> Result<Scaling, Error> {
 fn agrees(problem: &Entropic, case: &Value) {
     let (name, expected) = (&case["name"], numbers(&case["plan"]));
     let sinkhorn = log_form(problem);
-    let off = furthest(&plan(problem, &sinkhorn.u, &sinkhorn.v), &expected);
+    let off = apart(&plan(problem, &sinkhorn.u, &sinkhorn.v), &expected);
     assert!(off < 1e-9, "{name}, log domain: {off:e}");
     match scaling_form(problem) {
         Ok(scaling) => {
             assert_ne!(name, "badly scaled");
             let (u, v) = scaling.potentials();
-            let off = furthest(&plan(problem, &u, &v), &expected);
+            let off = apart(&plan(problem, &u, &v), &expected);
             assert!(off < 1e-9, "{name}, scaling form: {off:e}");
         }
         Err(error) => {
@@ -85,7 +68,7 @@ fn agrees(problem: &Entropic, case: &Value) {
 
 #[test]
 fn balanced_plans_are_pot_s() {
-    for case in cases(&vectors(), "balanced") {
+    for case in list(&pot_vectors()["balanced"]) {
         let (cost, eta) = (numbers(&case["cost"]), number(&case["eta"]));
         agrees(&Entropic::new(&cost, eta, numbers(&case["a"]), numbers(&case["b"])).expect("a problem"), case);
     }
@@ -93,7 +76,7 @@ fn balanced_plans_are_pot_s() {
 
 #[test]
 fn unbalanced_plans_are_pot_s() {
-    for case in cases(&vectors(), "unbalanced") {
+    for case in list(&pot_vectors()["unbalanced"]) {
         let strength = [0, 1].map(|k| case["strength"][k].as_f64().unwrap_or(f64::INFINITY));
         let (cost, eta) = (numbers(&case["cost"]), number(&case["eta"]));
         let problem = Entropic::unbalanced(&cost, eta, numbers(&case["a"]), numbers(&case["b"]), strength);
@@ -103,13 +86,13 @@ fn unbalanced_plans_are_pot_s() {
 
 #[test]
 fn exact_plans_are_pot_s() {
-    for case in cases(&vectors(), "exact") {
+    for case in list(&pot_vectors()["exact"]) {
         let (cost, a, b) = (numbers(&case["cost"]), numbers(&case["a"]), numbers(&case["b"]));
         let mut exact = Exact::new(&cost, &a, &b).expect("a problem");
         while !exact.advance(1) {}
         let mut plan = vec![0.0; cost.len()];
         exact.plan().into_iter().for_each(|(i, j, mass)| plan[i * b.len() + j] = mass);
-        let off = furthest(&plan, &numbers(&case["plan"]));
+        let off = apart(&plan, &numbers(&case["plan"]));
         assert!(off < 1e-12, "{}: {off:e}", case["name"]);
         assert!((exact.cost() - number(&case["value"])).abs() < 1e-12);
     }
@@ -117,8 +100,8 @@ fn exact_plans_are_pot_s() {
 
 #[test]
 fn assignments_are_scipy_s() {
-    for case in cases(&vectors(), "assignment") {
-        let n = case["n"].as_u64().expect("columns") as usize;
+    for case in list(&pot_vectors()["assignment"]) {
+        let n = whole(&case["n"]);
         let mut assignment = Assignment::new(&numbers(&case["cost"]), n).expect("a problem");
         while !assignment.advance(1) {}
         let columns: Vec<f64> = assignment.columns().iter().map(|&j| j as f64).collect();
@@ -128,16 +111,16 @@ fn assignments_are_scipy_s() {
 
 #[test]
 fn distances_on_lines_and_slices_are_pot_s() {
-    let vectors = vectors();
-    for case in cases(&vectors, "line") {
+    let pot = pot_vectors();
+    for case in list(&pot["line"]) {
         let [x, y, a, b] = ["x", "y", "a", "b"].map(|name| numbers(&case[name]));
         let cost = line_cost(&x, &a, &y, &b, number(&case["p"])).expect("a problem");
         assert!((cost - number(&case["value"])).abs() < 1e-12 * (1.0 + cost));
     }
     let ott = ott_vectors();
-    for case in cases(&vectors, "sliced").iter().chain(cases(&ott, "sliced")) {
+    for case in list(&pot["sliced"]).iter().chain(list(&ott["sliced"])) {
         let [x, y, a, b, directions] = ["x", "y", "a", "b", "directions"].map(|name| numbers(&case[name]));
-        let dimension = case["dimension"].as_u64().expect("a dimension") as usize;
+        let dimension = whole(&case["dimension"]);
         let distance = sliced_wasserstein([&x, &a], [&y, &b], &directions, dimension, number(&case["p"]));
         let value = number(&case["value"]);
         let off = (distance.expect("a problem") - value).abs();
@@ -148,7 +131,7 @@ fn distances_on_lines_and_slices_are_pot_s() {
 /// The log form finds the barycentres; so does the scaling form, or says that it cannot.
 fn barycentres_agree(vectors: &Value) {
     let square = numbers(&vectors["square"]);
-    for case in cases(vectors, "barycentre") {
+    for case in list(&vectors["barycentre"]) {
         let (measures, weights) = (numbers(&case["measures"]), numbers(&case["weights"]));
         let points = measures.len() / weights.len();
         let measures: Vec<(&[f64], &[f64])> = measures.chunks_exact(points).map(|b| (&square[..], b)).collect();
@@ -161,7 +144,7 @@ fn barycentres_agree(vectors: &Value) {
                 assert!(barycentre.iterations() < 1_000_000, "{violation}");
             }
         }
-        let off = furthest(barycentre.masses(), &expected);
+        let off = apart(barycentre.masses(), &expected);
         assert!(off < 1e-9, "{name}, log domain: {off:e}");
         let mut scaling = ScalingBarycentre::new(&measures, &weights, points, eta).expect("a problem");
         let ended = loop {
@@ -176,7 +159,7 @@ fn barycentres_agree(vectors: &Value) {
             assert!(error.to_string().contains("use the log domain"));
         } else {
             assert_ne!(name, "badly scaled");
-            let off = furthest(scaling.masses(), &expected);
+            let off = apart(scaling.masses(), &expected);
             assert!(off < 1e-9, "{name}, scaling form: {off:e}");
         }
     }
@@ -184,14 +167,14 @@ fn barycentres_agree(vectors: &Value) {
 
 #[test]
 fn barycentres_are_pot_s_and_ott_s() {
-    barycentres_agree(&vectors());
+    barycentres_agree(&pot_vectors());
     barycentres_agree(&ott_vectors());
 }
 
 #[test]
 fn gaussians_are_pot_s() {
-    for case in cases(&vectors(), "gaussian") {
-        let d = case["dimension"].as_u64().expect("a dimension") as usize;
+    for case in list(&pot_vectors()["gaussian"]) {
+        let d = whole(&case["dimension"]);
         let (means, covariances) = (numbers(&case["means"]), numbers(&case["covariances"]));
         let matrix = |entries: &[f64]| DMatrix::from_row_slice(d, d, entries);
         let parts = means.chunks_exact(d).zip(covariances.chunks_exact(d * d));
@@ -209,20 +192,20 @@ fn gaussians_are_pot_s() {
 }
 
 fn ott_vectors() -> Value {
-    serde_json::from_str(include_str!("../../../tests/reference/transport_ott.json")).expect("stored vectors")
+    vectors(include_str!("../../../tests/reference/transport_ott.json"))
 }
 
 /// The largest difference of $f_i+g_j$.
 fn potentials_apart([f, g]: [&[f64]; 2], [f0, g0]: [&[f64]; 2]) -> f64 {
     assert_eq!((f.len(), g.len()), (f0.len(), g0.len()));
     let sums = |f: &[f64], g: &[f64]| f.iter().flat_map(|f| g.iter().map(move |g| f + g)).collect::<Vec<_>>();
-    furthest(&sums(f, g), &sums(f0, g0))
+    apart(&sums(f, g), &sums(f0, g0))
 }
 
 #[test]
 fn plans_and_potentials_are_ott_s() {
-    for case in cases(&ott_vectors(), "entropic") {
-        let name = case["name"].as_str().expect("a name");
+    for case in list(&ott_vectors()["entropic"]) {
+        let name = word(&case["name"]);
         let [mut cost, a, b, f, g, expected] = ["cost", "a", "b", "f", "g", "plan"].map(|name| numbers(&case[name]));
         let eta = number(&case["eta"]);
         let strength = [0, 1].map(|k| case["strength"][k].as_f64().unwrap_or(f64::INFINITY));
@@ -237,7 +220,7 @@ fn plans_and_potentials_are_ott_s() {
             if balanced { Entropic::new(&cost, eta, a, b) } else { Entropic::unbalanced(&cost, eta, a, b, strength) };
         let problem = problem.expect("a problem");
         let check = |form: &str, u: &[f64], v: &[f64]| {
-            let off = furthest(&plan(&problem, u, v), &expected);
+            let off = apart(&plan(&problem, u, v), &expected);
             assert!(off < 1e-9, "{name}, {form}: plans {off:e}");
             let scaled = |x: &[f64]| x.iter().map(|x| x / eta).collect::<Vec<_>>();
             let off = potentials_apart([&scaled(u), &scaled(v)], [&f, &g]);
@@ -261,7 +244,7 @@ fn plans_and_potentials_are_ott_s() {
 
 #[test]
 fn exact_potentials_are_pot_s() {
-    for case in cases(&ott_vectors(), "exact") {
+    for case in list(&ott_vectors()["exact"]) {
         let [cost, a, b, u, v] = ["cost", "a", "b", "u", "v"].map(|name| numbers(&case[name]));
         let mut exact = Exact::new(&cost, &a, &b).expect("a problem");
         while !exact.advance_pairs(50) {}
@@ -273,9 +256,8 @@ fn exact_potentials_are_pot_s() {
 
 #[test]
 fn bures_distances_and_barycentres_are_ott_s() {
-    let vectors = ott_vectors();
-    for case in cases(&vectors, "gaussian") {
-        let d = case["dimension"].as_u64().expect("a dimension") as usize;
+    for case in list(&ott_vectors()["gaussian"]) {
+        let d = whole(&case["dimension"]);
         let (means, covariances) = (numbers(&case["means"]), numbers(&case["covariances"]));
         let measure = |k: usize| {
             let covariance = DMatrix::from_row_slice(d, d, &covariances[k * d * d..(k + 1) * d * d]);

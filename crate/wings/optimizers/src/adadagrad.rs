@@ -570,8 +570,8 @@ impl Exhibit for AdAdaGrad {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stored::{difference, list, number, numbers, vectors, wholes, word};
     use orrery_kernels::random::normals;
+    use orrery_reference::{difference, list, number, numbers, vectors, wholes, word};
     use proptest::prelude::{prop_assert, proptest};
 
     fn model(problem: Problem) -> Model {

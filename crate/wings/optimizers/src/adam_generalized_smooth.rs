@@ -585,8 +585,8 @@ impl Exhibit for AdamGeneralized {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stored::{difference, list, number, numbers, vectors, whole};
     use orrery_kernels::math::powi;
+    use orrery_reference::{difference, list, number, numbers, vectors, whole};
     use proptest::prelude::{prop, prop_assert, proptest};
 
     proptest! {

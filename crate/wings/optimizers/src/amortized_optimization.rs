@@ -1086,7 +1086,7 @@ impl Amortized {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stored::{difference, list, number, numbers, vectors, whole, word};
+    use orrery_reference::{difference, list, number, numbers, vectors, whole, word};
     use proptest::prelude::{prop_assert, proptest};
 
     fn families(rng: &mut Rng) -> Vec<Family> {

@@ -842,7 +842,7 @@ impl Exhibit for CboIsGradient {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stored::{difference, drawn, list, numbers, vectors, word};
+    use orrery_reference::{Value, difference, drawn, list, numbers, vectors, word};
     use proptest::prelude::{prop, prop_assert, proptest};
 
     fn every_energy() -> impl Iterator<Item = Energy> {
@@ -962,7 +962,7 @@ mod tests {
                 move || all.next().expect("one for each coordinate")
             };
             let mut swarm = Swarm::default();
-            let check = |found: &[f64], expected: &serde_json::Value, what: &str, bound: f64| {
+            let check = |found: &[f64], expected: &Value, what: &str, bound: f64| {
                 let off = difference(found, &numbers(expected));
                 println!("{name}, {what}: {off:e}");
                 assert!(off < bound, "{name}, {what}: {off:e}");

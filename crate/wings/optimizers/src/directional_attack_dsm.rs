@@ -1077,8 +1077,8 @@ impl Exhibit for DirectionalAttack {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stored::{difference, drawn, list, number, numbers, vectors, whole, wholes, word};
     use orrery_kernels::autodiff::Graph;
+    use orrery_reference::{difference, drawn, list, number, numbers, vectors, whole, wholes, word};
     use proptest::prelude::{prop_assert, proptest};
 
     fn design(seed: u64) -> (Training, Task) {

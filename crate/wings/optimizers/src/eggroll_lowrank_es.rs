@@ -1092,7 +1092,7 @@ impl Eggroll {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stored::{list, numbers, vectors};
+    use orrery_reference::{list, numbers, vectors};
     use proptest::prelude::{prop_assert, proptest};
 
     fn dense(kick: &Kick, m: usize) -> Vec<f32> {

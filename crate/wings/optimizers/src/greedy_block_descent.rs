@@ -1107,7 +1107,7 @@ impl Exhibit for GreedyBlockDescent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stored::{difference, list, number, numbers, vectors, whole};
+    use orrery_reference::{Value, difference, list, number, numbers, vectors, whole};
     use proptest::prelude::{prop_assert, proptest};
 
     fn dense(lattice: &Lattice) -> Vec<f64> {
@@ -1258,7 +1258,7 @@ mod tests {
     #[test]
     fn forests_on_the_lattice_are_solved_as_numpy_solves_them() {
         let vectors = vectors(include_str!("../../../../tests/reference/block_descent.json"));
-        let label = |label: &serde_json::Value| (whole(&label[0]), number(&label[1]));
+        let label = |label: &Value| (whole(&label[0]), number(&label[1]));
         let lattice = Lattice::labelled(list(&vectors["lattice"]["labels"]).iter().map(label).collect());
         let n = lattice.cells.len();
         let paths = vectors["lattice"]["paths"].as_object().expect("paths");

@@ -6,8 +6,6 @@ pub mod linear_model;
 pub mod plane;
 pub mod problems;
 pub mod schedule;
-#[cfg(test)]
-mod stored;
 pub mod sweep;
 
 orrery_core::wing! {

@@ -863,8 +863,8 @@ impl Exhibit for StructuredL2o {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stored::{difference, list, number, numbers, vectors, whole, word};
     use orrery_kernels::math::log;
+    use orrery_reference::{difference, list, number, numbers, vectors, whole, word};
     use proptest::prelude::{prop_assert, proptest};
 
     proptest! {

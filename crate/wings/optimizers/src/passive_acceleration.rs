@@ -682,7 +682,7 @@ impl Exhibit for PassiveAcceleration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stored::{difference, list, number, numbers, vectors, wholes, word};
+    use orrery_reference::{difference, list, number, numbers, vectors, wholes, word};
     use proptest::prelude::{prop_assert, proptest};
 
     fn fixed(setting: Setting) -> Fixed {

@@ -756,7 +756,7 @@ impl Exhibit for TargetSurrogate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stored::{difference, list, number, numbers, vectors, whole, word};
+    use orrery_reference::{difference, list, number, numbers, vectors, whole, word};
     use proptest::prelude::{prop_assert, proptest};
 
     fn at(setting: Setting, seed: u64) -> (Fixed, Rng) {

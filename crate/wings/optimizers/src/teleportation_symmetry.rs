@@ -996,7 +996,7 @@ impl Exhibit for Teleportation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stored::{difference, list, number, numbers, vectors, whole, wholes, word};
+    use orrery_reference::{Value, difference, list, number, numbers, vectors, whole, wholes, word};
     use proptest::prelude::{Just, Strategy, prop_assert, prop_oneof, proptest};
 
     fn networks() -> impl Strategy<Value = bool> {
@@ -1113,7 +1113,7 @@ mod tests {
     }
 
     /// A run's difference from a stored path, of which every twentieth step was kept.
-    fn off(fixed: &Fixed, teleports: usize, case: &serde_json::Value) -> f64 {
+    fn off(fixed: &Fixed, teleports: usize, case: &Value) -> f64 {
         let mut run = Run::new(numbers(&case["start"]), teleports, false, fixed);
         let mut worst: f64 = 0.0;
         for (k, expected) in list(&case["path"]).iter().enumerate() {

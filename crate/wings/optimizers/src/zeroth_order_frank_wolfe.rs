@@ -847,7 +847,7 @@ impl Exhibit for ZerothOrderFrankWolfe {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stored::{difference, drawn, list, number, numbers, vectors, whole, word};
+    use orrery_reference::{difference, drawn, list, number, numbers, vectors, whole, word};
     use proptest::prelude::{Just, Strategy, prop_assert, prop_oneof, proptest};
 
     fn constraints() -> impl Strategy<Value = Constraint> {

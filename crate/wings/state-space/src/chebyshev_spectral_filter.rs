@@ -737,6 +737,7 @@ impl ChebyshevSpectralFilter {
 mod tests {
     use super::*;
     use orrery_kernels::math::cos;
+    use orrery_reference::{apart, number, numbers, vectors, whole};
 
     #[test]
     fn the_polynomial_is_chebyshevs() {
@@ -818,26 +819,19 @@ mod tests {
     #[test]
     fn the_wedges_moments_and_filters_are_those_of_a_quadrature() {
         let file = include_str!("../../../../tests/reference/spectral_filters.json");
-        let stored: serde_json::Value = serde_json::from_str(file).unwrap();
-        let list = |value: &serde_json::Value| -> Vec<f64> {
-            value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
-        };
-        let apart = |a: &[f64], b: &[f64]| {
-            assert_eq!(a.len(), b.len());
-            a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
-        };
+        let stored = vectors(file);
         let wedge = &stored["wedge"];
-        let (taps, beta) = (wedge["taps"].as_u64().unwrap() as usize, wedge["beta"].as_f64().unwrap());
-        let c = list(&wedge["coefficients"]);
+        let (taps, beta) = (whole(&wedge["taps"]), number(&wedge["beta"]));
+        let c = numbers(&wedge["coefficients"]);
         assert!(apart(&monic_chebyshev(c.len() - 1), &c) < 1e-15);
-        let rows = list(&wedge["moments"]);
+        let rows = numbers(&wedge["moments"]);
         assert!(apart(&moments(taps, beta, &c)[..rows.len()], &rows) < 1e-13);
-        let values = list(&wedge["values"]);
+        let values = numbers(&wedge["values"]);
         let mut search = Search::new(taps, beta, &c, values.len());
         search.advance(taps);
         let found: Vec<f64> = search.filters().iter().flat_map(|filter| filter.to_vec()).collect();
-        let error = apart(&found, &list(&wedge["filters"]));
+        let error = apart(&found, &numbers(&wedge["filters"]));
         assert!(error < 1e-9, "{error:e}");
-        assert!(apart(&preconditioned(&list(&stored["y"]), &c), &list(&wedge["preconditioned"])) < 1e-12);
+        assert!(apart(&preconditioned(&numbers(&stored["y"]), &c), &numbers(&wedge["preconditioned"])) < 1e-12);
     }
 }

@@ -937,6 +937,7 @@ impl MemoryBench {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use orrery_reference::{apart, number, numbers, vectors, whole};
 
     fn run(setting: &Setting) -> MemoryBench {
         let mut bench = MemoryBench::new(setting, &mut Rng::seed_from_u64(1)).expect("a setting that runs");
@@ -1003,29 +1004,25 @@ mod tests {
     #[test]
     fn outputs_are_those_of_scipy_and_numpy() {
         let file = include_str!("../../../../tests/reference/diagonal.json");
-        let vectors: serde_json::Value = serde_json::from_str(file).expect("stored vectors");
+        let stored = vectors(file);
         for (family, name) in [(Family::Stable, "stable"), (Family::Selective, "selective")] {
-            let case = &vectors[name];
-            let numbers = |name: &str| -> Vec<f64> {
-                case[name].as_array().expect("a list").iter().map(|x| x.as_f64().expect("a number")).collect()
-            };
-            let number = |name: &str| case[name].as_f64();
+            let case = &stored[name];
             let setting = Setting {
-                state_size: number("n").expect("a size") as usize,
-                timescale: number("step").expect("a step"),
-                selectivity: number("s").unwrap_or(0.0),
+                state_size: whole(&case["n"]),
+                timescale: number(&case["step"]),
+                selectivity: case["s"].as_f64().unwrap_or(0.0),
                 ..short()
             };
             let model = Model::new(family, &setting).expect("a model");
             let w: Vec<f64> = (0..model.size()).map(|i| 1.0 / (i as f64 + 1.0)).collect();
-            let (u, expected) = (numbers("u"), numbers("y"));
+            let (u, expected) = (numbers(&case["u"]), numbers(&case["y"]));
             let states = model.states(&mut Vec::new(), &u);
             let recurrence: Vec<f64> =
                 states.chunks_exact(w.len()).map(|x| x.iter().zip(&w).map(|(x, w)| x * w).sum()).collect();
             for y in [recurrence, model.scan(&w, &u), model.convolution(&w, &u, By::Powers)] {
-                let apart = y.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-                println!("{name} {apart:.1e}");
-                assert!(y.len() == expected.len() && apart < 1e-12, "{name}: {apart:e}");
+                let error = apart(&y, &expected);
+                println!("{name} {error:.1e}");
+                assert!(error < 1e-12, "{name}: {error:e}");
             }
         }
     }

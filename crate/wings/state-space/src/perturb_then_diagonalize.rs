@@ -790,6 +790,7 @@ impl PerturbThenDiagonalize {
 mod tests {
     use super::*;
     use orrery_kernels::math::sin;
+    use orrery_reference::{list, number, numbers, vectors};
     use proptest::prelude::{prop, prop_assert, proptest};
 
     fn solved(m: &DMatrix<f64>) -> Modes {
@@ -843,12 +844,8 @@ mod tests {
     #[test]
     fn transfer_function_spectrum_and_output_are_those_of_numpy_and_scipy() {
         let file = include_str!("../../../../tests/reference/diagonal.json");
-        let vectors: serde_json::Value = serde_json::from_str(file).expect("stored vectors");
-        for case in vectors["perturbed"].as_array().expect("cases") {
-            let numbers = |name: &str| -> Vec<f64> {
-                case[name].as_array().expect("a list").iter().map(|x| x.as_f64().expect("a number")).collect()
-            };
-            let number = |name: &str| case[name].as_f64().expect("a number");
+        for case in list(&vectors(file)["perturbed"]) {
+            let (number, numbers) = (|name: &str| number(&case[name]), |name: &str| numbers(&case[name]));
             let n = number("n") as usize;
             let system = Dplr::legs(n).system;
             let a = &system.a + DMatrix::from_row_slice(n, n, &numbers("e"));

@@ -745,6 +745,7 @@ impl S4dTwoLineKernel {
 mod tests {
     use super::*;
     use orrery_kernels::ssm::Dplr;
+    use orrery_reference::{apart, list, number, numbers, vectors, whole};
     use proptest::prelude::{prop_assert, proptest};
 
     #[test]
@@ -778,18 +779,14 @@ mod tests {
     #[test]
     fn frequencies_and_kernels_are_those_of_numpy_and_scipy() {
         let file = include_str!("../../../../tests/reference/diagonal.json");
-        let vectors: serde_json::Value = serde_json::from_str(file).expect("stored vectors");
-        let numbers = |list: &serde_json::Value| -> Vec<f64> {
-            list.as_array().expect("a list").iter().map(|x| x.as_f64().expect("a number")).collect()
-        };
-        let whole = |number: &serde_json::Value| number.as_u64().expect("a whole number") as usize;
-        for case in vectors["s4d"].as_array().expect("cases") {
+        let stored = vectors(file);
+        for case in list(&stored["s4d"]) {
             let n = whole(&case["n"]);
             let Read { modes, c } = s4d_legs(n, whole(&case["index"]));
             for (a, expected) in modes.a.iter().zip(numbers(&case["frequencies"])) {
                 assert!((a.im - expected).abs() < 1e-15 * (n * n * n) as f64, "N = {n}: {} {expected}", a.im);
             }
-            let kernel = modes.discretise(case["step"].as_f64().expect("a step"), Rule::ZeroOrderHold).kernel(&c, 200);
+            let kernel = modes.discretise(number(&case["step"]), Rule::ZeroOrderHold).kernel(&c, 200);
             let at = numbers(&case["at"]);
             let errors =
                 at.iter().zip(numbers(&case["kernel"])).map(|(l, expected)| (kernel[*l as usize] - expected).abs());
@@ -797,12 +794,12 @@ mod tests {
             println!("N = {n}: kernel {error:.1e}");
             assert!(error < 1e-12, "N = {n}: {error:e}");
         }
-        for case in vectors["legs"].as_array().expect("cases") {
-            let step = case["step"].as_f64().expect("a step");
+        for case in list(&stored["legs"]) {
+            let step = number(&case["step"]);
             let setting = Setting { basis_index: whole(&case["index"]), step, ..Setting::default() };
             let expected = numbers(&case["kernel"]);
             let found = full_kernel(&setting, expected.len()).expect("a kernel");
-            let error = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            let error = apart(&found, &expected);
             println!("LegS {error:.1e}");
             assert!(error < 1e-13, "{error:e}");
         }

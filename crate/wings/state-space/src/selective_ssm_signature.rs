@@ -1041,8 +1041,8 @@ fn pattern(word: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use orrery_reference::{apart, list, numbers, vectors, wholes};
     use proptest::prelude::{ProptestConfig, prop, prop_assert, proptest};
-    use serde_json::Value;
 
     fn segments() -> impl proptest::strategy::Strategy<Value = Vec<Segment>> {
         prop::collection::vec(prop::array::uniform3(-1.0_f64..1.0), 1..12)
@@ -1113,28 +1113,13 @@ mod tests {
         assert!(read.iter().zip(&targets).all(|(a, b)| (a - b).abs() < 1e-6));
     }
 
-    fn numbers(value: &Value) -> Vec<f64> {
-        value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
-    }
-
-    fn apart(a: &[f64], b: &[f64]) -> f64 {
-        assert_eq!(a.len(), b.len());
-        a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
-    }
-
     // NumPy integrates polynomials piece by piece, and SciPy's matrix exponential takes the states on.
     #[test]
     fn integrals_and_states_are_those_of_numpy() {
-        let stored: Value =
-            serde_json::from_str(include_str!("../../../../tests/reference/selective_signature.json")).unwrap();
+        let stored = vectors(include_str!("../../../../tests/reference/selective_signature.json"));
         let path: Vec<Segment> =
             numbers(&stored["path"]).chunks(3).map(|piece| [piece[0], piece[1], piece[2]]).collect();
-        let words: Vec<Vec<usize>> = stored["words"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|word| word.as_array().unwrap().iter().map(|letter| letter.as_u64().unwrap() as usize).collect())
-            .collect();
+        let words: Vec<Vec<usize>> = list(&stored["words"]).iter().map(wholes).collect();
         let integrals = apart(&iterated_integrals(&path, &words), &numbers(&stored["integrals"]));
         let state = |name: &str, part: &str| numbers(&stored[name][part]);
         let dense = Dense { a: state("dense", "a"), b: state("dense", "b") };

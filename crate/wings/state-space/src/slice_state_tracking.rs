@@ -969,6 +969,7 @@ mod tests {
     use orrery_kernels::fft::walsh_hadamard;
     use orrery_kernels::linalg::{DMatrix, expm};
     use orrery_kernels::random::normals;
+    use orrery_reference::{list, numbers, vectors, wholes, word};
 
     const STRUCTURES: [Structure; 6] = [
         Structure::Diagonal,
@@ -1081,16 +1082,13 @@ mod tests {
     #[test]
     fn every_structure_runs_as_its_recurrence_in_double_precision() {
         let file = include_str!("../../../../tests/reference/slice.json");
-        let stored: serde_json::Value = serde_json::from_str(file).unwrap();
-        let list = |value: &serde_json::Value| -> Vec<f64> {
-            value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
-        };
-        let word: Vec<usize> = list(&stored["word"]).iter().map(|&token| token as usize).collect();
-        let words = Words { length: word.len(), products: vec![0; word.len()], tokens: word };
-        let cases = stored["cases"].as_array().unwrap();
+        let stored = vectors(file);
+        let tokens = wholes(&stored["word"]);
+        let words = Words { length: tokens.len(), products: vec![0; tokens.len()], tokens };
+        let cases = list(&stored["cases"]);
         assert_eq!(cases.len(), 10);
         for case in cases {
-            let structure = match case["structure"].as_str().unwrap() {
+            let structure = match word(&case["structure"]) {
                 "diagonal" => Structure::Diagonal,
                 "blocks" => Structure::Block,
                 "low_rank" => Structure::Dplr,
@@ -1102,12 +1100,12 @@ mod tests {
             let settings = Settings { hidden_size: Size::N16, update, ..Settings::default() };
             let mut model = Model::new(structure, &settings, 3, &mut Rng::seed_from_u64(1));
             // The matrices' parameters come first, in the order of the stored ones.
-            let (parameters, start) = (list(&case["parameters"]), list(&case["start"]));
+            let (parameters, start) = (numbers(&case["parameters"]), numbers(&case["start"]));
             let given = parameters.iter().chain(&start).map(|&x| x as f32);
             model.theta.iter_mut().zip(given).for_each(|(theta, x)| *theta = x);
             let start: Vec<f32> = start.iter().map(|&x| x as f32).collect();
             let states = model.transitions()[0].recur(&start, &words, None);
-            for (place, expected) in list(&case["states"]).chunks_exact(16).enumerate() {
+            for (place, expected) in numbers(&case["states"]).chunks_exact(16).enumerate() {
                 let found = &states[(5 * place + 4) * 16..][..16];
                 let size = expected.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
                 let apart = found.iter().zip(expected).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);

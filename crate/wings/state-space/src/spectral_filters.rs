@@ -127,6 +127,7 @@ mod tests {
     use orrery_core::Rng;
     use orrery_core::prelude::SeedableRng;
     use orrery_kernels::random::normals;
+    use orrery_reference::{apart, number, numbers, vectors, whole};
 
     #[test]
     fn the_coarser_quadrature_gives_the_same_filters() {
@@ -166,16 +167,9 @@ mod tests {
     #[test]
     fn filters_what_they_see_and_what_is_fitted_are_the_references() {
         let file = include_str!("../../../../tests/reference/spectral_filters.json");
-        let stored: serde_json::Value = serde_json::from_str(file).unwrap();
-        let list = |value: &serde_json::Value| -> Vec<f64> {
-            value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
-        };
-        let apart = |a: &[f64], b: &[f64]| {
-            assert_eq!(a.len(), b.len());
-            a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
-        };
-        let taps = stored["hankel"]["taps"].as_u64().unwrap() as usize;
-        let (values, filters) = (list(&stored["hankel"]["values"]), list(&stored["hankel"]["filters"]));
+        let stored = vectors(file);
+        let taps = whole(&stored["hankel"]["taps"]);
+        let (values, filters) = (numbers(&stored["hankel"]["values"]), numbers(&stored["hankel"]["filters"]));
         let found = hankel(taps, values.len());
         let fine = SpectralFilters::hankel(taps, values.len());
         assert!(apart(&fine.values, &values) < 1e-13);
@@ -186,16 +180,16 @@ mod tests {
             let error = apart(found.filters.column(j).as_slice(), &filters[j * taps..][..taps]);
             assert!(error < 1e-11 / value, "filter {j}: {error:e}");
         }
-        let (u, y, views) = (list(&stored["u"]), list(&stored["y"]), list(&stored["views"]));
+        let (u, y, views) = (numbers(&stored["u"]), numbers(&stored["y"]), numbers(&stored["views"]));
         let mut seen = Seen::new(&u, taps);
         let kept = views.len() / (2 * u.len());
         let features: Vec<Rc<Vec<f64>>> = (0..2 * kept)
             .map(|at| Rc::new(seen.through(fine.filters.column(at / 2).as_slice(), at % 2 == 1)))
             .collect();
         assert!(apart(&features.iter().flat_map(|f| f.to_vec()).collect::<Vec<f64>>(), &views) < 1e-9);
-        let learned = stored["learned"].as_u64().unwrap() as usize;
-        let weights = Design::new(&features, 0..learned).fit(&y, stored["eta"].as_f64().unwrap());
-        assert!(apart(&weights, &list(&stored["weights"])) < 1e-9, "{weights:?}");
-        assert!(apart(&combine(&features, &weights), &list(&stored["output"])) < 1e-9);
+        let learned = whole(&stored["learned"]);
+        let weights = Design::new(&features, 0..learned).fit(&y, number(&stored["eta"]));
+        assert!(apart(&weights, &numbers(&stored["weights"])) < 1e-9, "{weights:?}");
+        assert!(apart(&combine(&features, &weights), &numbers(&stored["output"])) < 1e-9);
     }
 }

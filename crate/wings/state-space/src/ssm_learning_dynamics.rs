@@ -785,8 +785,8 @@ impl SsmLearningDynamics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use orrery_reference::{numbers, vectors};
     use proptest::prelude::{prop_assert, proptest};
-    use serde_json::{Value, from_str};
 
     fn data(settings: &Settings) -> Data {
         Data::new(settings, &mut Rng::seed_from_u64(3)).unwrap()
@@ -799,10 +799,6 @@ mod tests {
         Student { a, b: weights(), c: weights(), blown: false }
     }
 
-    fn numbers(value: &Value) -> Vec<f64> {
-        value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
-    }
-
     fn worst(a: &[f64], b: &[f64]) -> f64 {
         assert_eq!(a.len(), b.len());
         a.iter().zip(b).map(|(a, b)| (a - b).abs() / (1.0 + b.abs())).fold(0.0, f64::max)
@@ -810,9 +806,9 @@ mod tests {
 
     #[test]
     fn both_gradients_are_those_of_automatic_differentiation() {
-        let vectors: Value = from_str(include_str!("../../../../tests/reference/linear_ssm.json")).unwrap();
+        let stored = vectors(include_str!("../../../../tests/reference/linear_ssm.json"));
         let settings = Settings { teacher_order: 3, spectrum: Input::Pink, ..Settings::default() };
-        let given = Data { input: numbers(&vectors["input"]), target: numbers(&vectors["target"]), ..data(&settings) };
+        let given = Data { input: numbers(&stored["input"]), target: numbers(&stored["target"]), ..data(&settings) };
         let mut plan = RealFft::new(SAMPLES);
         let coefficients = |x: &Spectrum<f64>| -> Vec<C64> {
             x.re.iter().zip(&x.im).map(|(re, im)| C64::new(*re, *im) / SAMPLES as f64).collect()
@@ -822,12 +818,12 @@ mod tests {
             y: coefficients(&plan.spectrum(&given.target)),
             ..given
         };
-        let [a, b, c] = ["a", "b", "c"].map(|name| numbers(&vectors[name]));
+        let [a, b, c] = ["a", "b", "c"].map(|name| numbers(&stored[name]));
         let student = Student { a, b, c, blown: false };
         let kinds = [("time", student.through_time(&given)), ("frequency", student.by_frequency_and_pole(&given))];
         for (kind, descent) in kinds {
             for (name, mine) in [("a", &descent.a), ("b", &descent.b), ("c", &descent.c)] {
-                let theirs: Vec<f64> = numbers(&vectors[kind][name]).iter().map(|slope| -slope).collect();
+                let theirs: Vec<f64> = numbers(&stored[kind][name]).iter().map(|slope| -slope).collect();
                 let error = worst(mine, &theirs);
                 println!("{kind}, {name}: {error:e}");
                 assert!(error < 1e-12, "{kind}, {name}: {error:e}");

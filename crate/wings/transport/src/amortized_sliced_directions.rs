@@ -1065,7 +1065,7 @@ impl Exhibit for AmortizedSlicedDirections {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use orrery_core::serde_json::{Value, from_str};
+    use orrery_reference::{list, number, vectors};
     use proptest::prelude::{ProptestConfig, prop_assert, proptest};
 
     fn pair(seed: u64, moved: Moved) -> (Pair, Rng) {
@@ -1082,17 +1082,16 @@ mod tests {
     #[test]
     fn slices_and_exact_distances_are_those_of_pot() {
         let file = include_str!("../../../../tests/reference/sliced_directions.json");
-        let vectors: Value = from_str(file).expect("stored vectors");
+        let stored = vectors(file);
         let points = |name: &str| -> Vec<Point> {
-            let rows = vectors[name].as_array().expect("rows");
-            rows.iter().map(|row| std::array::from_fn(|k| row[k].as_f64().expect("a number"))).collect()
+            list(&stored[name]).iter().map(|row| std::array::from_fn(|k| number(&row[k]))).collect()
         };
         let pair = Pair { x: points("x"), y: points("y") };
         let directions = points("directions");
         let mut line = Line::default();
         let sum: f64 = directions.iter().map(|theta| line.cost(&pair, theta)).sum();
-        let sliced = (sum / directions.len() as f64).sqrt() - vectors["distance"].as_f64().expect("a number");
-        let exact = AmortizedSlicedDirections::exact(&pair.x, &pair.y) - vectors["exact"].as_f64().expect("a number");
+        let sliced = (sum / directions.len() as f64).sqrt() - number(&stored["distance"]);
+        let exact = AmortizedSlicedDirections::exact(&pair.x, &pair.y) - number(&stored["exact"]);
         println!("{sliced:e} {exact:e}");
         assert!(sliced.abs() < 1e-13 && exact.abs() < 1e-12);
     }

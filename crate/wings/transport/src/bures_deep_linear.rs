@@ -651,13 +651,9 @@ impl Exhibit for BuresDeepLinear {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use orrery_core::serde_json::{self, Value};
     use orrery_kernels::transport::bures_wasserstein_squared;
+    use orrery_reference::{list, number, numbers, vectors, whole};
     use proptest::prelude::{prop_assert, proptest};
-
-    fn numbers(value: &Value) -> Vec<f64> {
-        value.as_array().expect("a list").iter().map(|number| number.as_f64().expect("a number")).collect()
-    }
 
     fn target() -> Target {
         Target::new(vec![4.0, 2.5, 1.5, 0.8, 0.4, 0.2])
@@ -670,25 +666,25 @@ mod tests {
     #[test]
     fn distances_are_pots_and_gradients_are_jaxs() {
         let file = include_str!("../../../../tests/reference/bures.json");
-        let vectors: Value = serde_json::from_str(file).expect("stored vectors");
-        let cases = vectors["cases"].as_array().expect("cases");
+        let stored = vectors(file);
+        let cases = list(&stored["cases"]);
         assert_eq!(cases.len(), 4);
         for case in cases {
             let target = Target::new(numbers(&case["eigenvalues"]));
-            let rank = case["rank"].as_u64().expect("rank") as usize;
+            let rank = whole(&case["rank"]);
             let matrices = |name: &str| -> Vec<DMatrix<f64>> {
                 let matrix = |value| DMatrix::from_row_slice(numbers(value).len() / rank, rank, &numbers(value));
-                case[name].as_array().expect("matrices").iter().map(matrix).collect()
+                list(&case[name]).iter().map(matrix).collect()
             };
             let layers = Layers(matrices("layers"));
             let w = layers.product();
             // W Wᵀ + τ I is what [W, √τ I] makes.
-            let tau = case["tau"].as_f64().expect("tau");
+            let tau = number(&case["tau"]);
             let n = w.nrows();
             let root = f64::sqrt(tau);
             let wide = w.clone().resize_horizontally(rank + n, 0.0);
             let wide = wide + DMatrix::from_fn(n, rank + n, |i, j| if j == rank + i { root } else { 0.0 });
-            let distance = case["distance"].as_f64().expect("distance");
+            let distance = number(&case["distance"]);
             let apart = (target.distance(&wide) - distance).abs() / distance;
             println!("distance {apart:e}");
             assert!(apart < 1e-12, "{apart:e}");

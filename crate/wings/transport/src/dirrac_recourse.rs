@@ -897,7 +897,7 @@ impl Exhibit for Dirrac {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use orrery_core::serde_json::{Value, from_str};
+    use orrery_reference::{numbers, vectors};
     use proptest::prelude::{prop, prop_assert, prop_assume, proptest};
 
     /// A component with the root, and so the covariance, of any entries.
@@ -1029,10 +1029,7 @@ mod tests {
 
     #[test]
     fn logistic_regression_agrees_with_scikit_learn() {
-        let vectors: Value =
-            from_str(include_str!("../../../../tests/reference/logistic.json")).expect("stored vectors");
-        let expected: Vec<f64> =
-            vectors["theta"].as_array().expect("a list").iter().filter_map(Value::as_f64).collect();
+        let expected = numbers(&vectors(include_str!("../../../../tests/reference/logistic.json"))["theta"]);
         let class = |i: usize| (i % 2) as f64;
         let row = |i: usize| {
             vec![(37 * i % 101) as f64 / 50.0 - 1.0 + class(i), (53 * i % 97) as f64 / 48.0 - 1.0 - 0.5 * class(i), 1.0]

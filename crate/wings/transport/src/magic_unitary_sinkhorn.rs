@@ -748,7 +748,7 @@ impl Exhibit for MagicSinkhorn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use orrery_core::serde_json::{Value, from_str};
+    use orrery_reference::{numbers, vectors};
 
     fn rng(seed: u64) -> Rng {
         Rng::seed_from_u64(seed)
@@ -859,23 +859,20 @@ mod tests {
 
     #[test]
     fn sweeps_and_moments_agree_with_scipy() {
-        let vectors: Value = from_str(include_str!("../../../../tests/reference/magic.json")).expect("stored vectors");
-        let numbers = |name: &str| -> Vec<f64> {
-            vectors[name].as_array().expect(name).iter().map(|number| number.as_f64().expect("a number")).collect()
-        };
+        let stored = vectors(include_str!("../../../../tests/reference/magic.json"));
         let entry = |k: usize| Complex::new((37 * k % 101) as f64 / 50.0 - 1.0, (53 * k % 97) as f64 / 48.0 - 1.0);
         let mut grid = Vectors { n: 4, entries: (0..64).map(entry).collect() };
         for _ in 0..20 {
             grid.project(true);
             grid.project(false);
         }
-        let (re, im) = (numbers("re"), numbers("im"));
+        let (re, im) = (numbers(&stored["re"]), numbers(&stored["im"]));
         let apart = |(k, z): (usize, &C)| (z - Complex::new(re[k], im[k])).norm_sqr().sqrt();
         let worst = grid.entries.iter().enumerate().map(apart).fold(0.0, f64::max);
         println!("after 20 sweeps: {worst:e}");
         assert!(worst < 1e-9, "{worst:e}");
         (0..2000).for_each(|_| [true, false].into_iter().for_each(|rows| grid.project(rows)));
-        for (p, expected) in (1..=3).zip(numbers("moments")) {
+        for (p, expected) in (1..=3).zip(numbers(&stored["moments"])) {
             assert_eq!(multiplicity(&solve(&[grid.clone()], p)) as f64, expected, "p = {p}");
         }
     }

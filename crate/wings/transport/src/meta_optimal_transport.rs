@@ -876,8 +876,8 @@ fn column(x: usize) -> Image {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use orrery_core::serde_json::{Value, from_str};
     use orrery_kernels::transport::{Entropic, Scaling};
+    use orrery_reference::{number, numbers, vectors};
     use proptest::prelude::{ProptestConfig, prop_assert, proptest};
 
     fn problem(seed: u64, count: usize, epsilon: f64) -> (Geometry, Pairs, Rng) {
@@ -903,17 +903,15 @@ mod tests {
     #[test]
     fn its_plans_cost_what_those_of_pot_do_and_its_gaussian_start_is_the_closed_form() {
         let file = include_str!("../../../../tests/reference/meta_optimal_transport.json");
-        let vectors: Value = from_str(file).expect("stored vectors");
-        let numbers = |name: &str| -> Vec<f64> {
-            vectors[name].as_array().expect("a list").iter().map(|x| x.as_f64().expect("a number")).collect()
-        };
-        let geometry = Geometry::new(vectors["epsilon"].as_f64().expect("a number"));
+        let stored = vectors(file);
+        let numbers = |name: &str| numbers(&stored[name]);
+        let geometry = Geometry::new(number(&stored["epsilon"]));
         let mut pairs = Pairs::default();
         pairs.push(&numbers("alpha"), &numbers("beta"));
         let start = gaussian_start(&pairs).expect("a start");
         for h in [vec![0.0; N], start.clone()] {
             let (a, b) = balanced(&geometry, &pairs, &h, 1500);
-            let difference = (geometry.costs(&a, &b)[0] - vectors["cost"].as_f64().expect("a number")).abs();
+            let difference = (geometry.costs(&a, &b)[0] - number(&stored["cost"])).abs();
             println!("cost: {difference:e}");
             assert!(difference < 1e-11, "{difference:e}");
         }

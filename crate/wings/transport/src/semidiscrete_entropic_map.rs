@@ -803,13 +803,9 @@ impl SemidiscreteEntropicMap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use orrery_core::serde_json::{self, Value};
     use orrery_kernels::transport::SemiDiscrete;
+    use orrery_reference::{list, number, numbers, vectors, wholes};
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
-
-    fn numbers(value: &Value) -> Vec<f64> {
-        value.as_array().expect("a list").iter().map(|number| number.as_f64().expect("a number")).collect()
-    }
 
     fn settled(sample: &Sample, epsilon: f64) -> Soft {
         let mut soft = Soft::new(sample, epsilon);
@@ -826,11 +822,11 @@ mod tests {
     #[test]
     fn entropic_maps_and_exact_plans_are_pots() {
         let file = include_str!("../../../../tests/reference/semidiscrete.json");
-        let vectors: Value = serde_json::from_str(file).expect("stored vectors");
-        let cases = vectors["cases"].as_array().expect("cases");
+        let stored = vectors(file);
+        let cases = list(&stored["cases"]);
         assert_eq!(cases.len(), 3);
         for case in cases {
-            let number = |name: &str| case[name].as_f64().expect(name);
+            let number = |name: &str| number(&case[name]);
             let d = number("dimension") as usize;
             let (rows, b) = (numbers(&case["points"]), numbers(&case["b"]));
             let n = rows.len() / d;
@@ -854,7 +850,7 @@ mod tests {
             let (labels, _) = assign(&sample);
             let cost: f64 = labels.iter().enumerate().map(|(i, j)| sample.cost[j * n + i]).sum::<f64>() / n as f64;
             assert!((cost - number("cost")).abs() < 1e-9, "{cost}");
-            let theirs: Vec<usize> = numbers(&case["labels"]).iter().map(|label| *label as usize).collect();
+            let theirs: Vec<usize> = wholes(&case["labels"]);
             assert_eq!(labels, theirs);
         }
     }

@@ -668,12 +668,8 @@ impl Exhibit for SinkhornNewtonSparse {
 mod tests {
     use super::*;
     use crate::newton::{Corner, Hessian};
-    use orrery_core::serde_json::Value;
+    use orrery_reference::{Value, list, number, numbers, vectors};
     use proptest::prelude::{prop, prop_assert, proptest};
-
-    fn numbers(value: &Value) -> Vec<f64> {
-        value.as_array().expect("a list").iter().map(|number| number.as_f64().expect("a number")).collect()
-    }
 
     fn bare(problem: Entropic) -> Instance {
         let (from, to) = (vec![[0.0; 2]; problem.r().len()], vec![[0.0; 2]; problem.c().len()]);
@@ -682,7 +678,7 @@ mod tests {
 
     /// The largest difference of plans, and of the potentials as $(u_i+v_j)/\eta$.
     fn differences(problem: &Entropic, w: &[f64], case: &Value) -> (f64, f64) {
-        let eta = case["eta"].as_f64().expect("eta");
+        let eta = number(&case["eta"]);
         let (m, n) = (problem.r().len(), problem.c().len());
         let (plan, u, v) = (numbers(&case["plan"]), numbers(&case["u"]), numbers(&case["v"]));
         let (mut plans, mut potentials) = (0.0_f64, 0.0_f64);
@@ -700,11 +696,11 @@ mod tests {
     #[test]
     fn all_three_find_the_plans_of_pot() {
         let file = include_str!("../../../../tests/reference/sinkhorn.json");
-        let vectors: Value = orrery_core::serde_json::from_str(file).expect("stored vectors");
-        let cases = vectors["cases"].as_array().expect("cases");
+        let stored = vectors(file);
+        let cases = list(&stored["cases"]);
         assert_eq!(cases.len(), 4);
         for case in cases {
-            let eta = case["eta"].as_f64().expect("eta");
+            let eta = number(&case["eta"]);
             let problem = Entropic::new(&numbers(&case["cost"]), eta, numbers(&case["r"]), numbers(&case["c"]))
                 .expect("a problem");
             let m = problem.r().len();

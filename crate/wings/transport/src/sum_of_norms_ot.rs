@@ -804,12 +804,8 @@ impl Exhibit for SumOfNormsOt {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use orrery_core::serde_json::{self, Value};
+    use orrery_reference::{list, number, numbers, vectors, wholes};
     use proptest::prelude::{ProptestConfig, prop, prop_assert, proptest};
-
-    fn numbers(value: &Value) -> Vec<f64> {
-        value.as_array().expect("a list").iter().map(|number| number.as_f64().expect("a number")).collect()
-    }
 
     fn bare(cost: Vec<f64>, classes: Vec<usize>) -> Problem {
         let n = classes.len();
@@ -821,12 +817,12 @@ mod tests {
     #[test]
     fn both_solvers_find_the_optimum_of_cvxpy_and_the_baselines_are_pots() {
         let file = include_str!("../../../../tests/reference/sum_of_norms.json");
-        let vectors: Value = serde_json::from_str(file).expect("stored vectors");
-        let cases = vectors["cases"].as_array().expect("cases");
+        let stored = vectors(file);
+        let cases = list(&stored["cases"]);
         assert_eq!(cases.len(), 3);
         for case in cases {
-            let number = |name: &str| case[name].as_f64().expect(name);
-            let labels: Vec<usize> = numbers(&case["labels"]).iter().map(|label| *label as usize).collect();
+            let number = |name: &str| number(&case[name]);
+            let labels: Vec<usize> = wholes(&case["labels"]);
             let problem = bare(numbers(&case["cost"]), labels);
             let (lambda, expected) = (number("lambda"), numbers(&case["plan"]));
             let mut check = PrimalDual::new(&problem, lambda);

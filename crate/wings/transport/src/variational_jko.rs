@@ -1165,7 +1165,7 @@ const START: f64 = 0.8;
 mod tests {
     use super::*;
     use crate::energy_distance::apart;
-    use orrery_core::serde_json::{Value, from_str};
+    use orrery_reference::{list, number, vectors};
 
     fn run(setting: &Setting, seed: u64) -> VariationalJko {
         VariationalJko::new(setting, &mut Rng::seed_from_u64(seed)).expect("a run")
@@ -1174,17 +1174,16 @@ mod tests {
     #[test]
     fn closed_steps_are_those_of_quantiles_moved_by_brute_force() {
         let file = include_str!("../../../../tests/reference/jko.json");
-        let vectors: Value = from_str(file).expect("stored vectors");
-        let cases = vectors["cases"].as_array().expect("cases");
+        let stored = vectors(file);
+        let cases = list(&stored["cases"]);
         assert_eq!(cases.len(), 6);
         for case in cases {
-            let number = |value: &Value| value.as_f64().expect("a number");
             let (mean, size) = (number(&case["start"][0]), number(&case["start"][1]));
             let mut closed = match case["kind"].as_str() {
                 Some("gaussian") => Closed::Gaussian(vec![[mean, size, number(&case["target"])]]),
                 _ => Closed::Porous(size),
             };
-            for place in case["path"].as_array().expect("a path") {
+            for place in list(&case["path"]) {
                 closed.advance(number(&case["a"]));
                 let (m, s) = match &closed {
                     Closed::Gaussian(axes) => (axes[0][0], axes[0][1]),

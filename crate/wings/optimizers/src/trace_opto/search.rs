@@ -213,7 +213,7 @@ pub fn downhill(x: &[f64], residual: f64, slope: &[f64], rng: &mut Rng) -> Vec<f
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stored::{list, numbers, vectors, word};
+    use orrery_reference::{list, numbers, vectors, word};
 
     fn run(
         mut next: impl FnMut(&[f64], f64) -> Vec<f64>,

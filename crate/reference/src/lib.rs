@@ -1,6 +1,7 @@
-//! Vectors that the scripts in `tests/reference` stored, and how far ours are from them.
+//! Reads the vectors that the scripts in `tests/reference` stored, and tells how far ours are from them. For tests: what
+//! was not stored so panics.
 
-use serde_json::Value;
+pub use serde_json::Value;
 
 /// The contents of a stored file.
 pub fn vectors(file: &str) -> Value {
@@ -37,13 +38,17 @@ pub fn word(value: &Value) -> &str {
     value.as_str().expect("a word")
 }
 
+/// The largest difference.
+pub fn apart(found: &[f64], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    assert!(found.iter().all(|x| x.is_finite()));
+    found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
 /// The largest difference, as a share of the largest expected number.
 pub fn difference(found: &[f64], expected: &[f64]) -> f64 {
-    assert_eq!(found.len(), expected.len());
-    let greatest = |numbers: &mut dyn Iterator<Item = f64>| numbers.map(f64::abs).fold(0.0, f64::max);
-    assert!(found.iter().all(|x| x.is_finite()));
-    let off = greatest(&mut found.iter().zip(expected).map(|(a, b)| a - b));
-    if off > 0.0 { off / greatest(&mut expected.iter().copied()) } else { 0.0 }
+    let off = apart(found, expected);
+    if off > 0.0 { off / expected.iter().fold(0.0, |most: f64, x| most.max(x.abs())) } else { 0.0 }
 }
 
 /// What stands in for numbers drawn from [-1, 1] there and here.
