@@ -46,16 +46,17 @@ function slanted(pen: Pen, axis: Axis, pixels: number): boolean {
 
 const LONGEST_NAME = 110;
 
-/** The room that ticks and labels take around the data area. */
+/** The room that ticks and labels take around the data area, with a gutter of at least `gutter` on the left. */
 export function axesMargins(
   pen: Pen,
   layout: Layout,
   rulers: { x: Ruler; y: Ruler },
   width: number,
   height: number,
+  gutter: number,
 ): Margins {
   const { x, y, aspect } = layout;
-  if (aspect === 'simplex') return { left: 28, right: 28, top: 24, bottom: 40 };
+  if (aspect === 'simplex') return { left: Math.max(gutter, 32), right: 28, top: 24, bottom: 40 };
   const margins = { left: 12, right: 14, top: 8, bottom: 8 };
   if (y) {
     const ticks = ticksOf(y, rulers.y, height, 48);
@@ -63,6 +64,7 @@ export function axesMargins(
     margins.left = 14 + Math.min(widest, width * 0.32);
     margins.top = NAME_ROW + 4;
   }
+  margins.left = Math.max(gutter, Math.ceil(margins.left / 8) * 8);
   if (x) {
     margins.bottom = TICK_ROW + LABEL_ROW;
     const inner = width - margins.left - margins.right;
@@ -198,7 +200,8 @@ function drawX(pen: Pen, scene: Scene, axis: Axis, moving: boolean, height: numb
       pen.save();
       pen.translate(at + 3, bottom + 9);
       pen.rotate(SLANT);
-      write(pen, fitted(pen, tick.label, TICK_SIZE, LONGEST_NAME), 0, 0, TICK_SIZE, 'right');
+      const room = Math.min(LONGEST_NAME, at / Math.cos(SLANT));
+      write(pen, fitted(pen, tick.label, TICK_SIZE, room), 0, 0, TICK_SIZE, 'right');
       pen.restore();
       continue;
     }

@@ -255,11 +255,11 @@ export class Picture {
       const moving = this.axes[side];
       return new Ruler(this.kind(side), moving.target ?? [0, 1], [0, side === 'x' ? width : height]);
     };
-    const margins = axesMargins(pen, layout, { x: guess('x'), y: guess('y') }, width, height);
     // The gutter for tick labels only grows, in steps, so that the data area stays where it is.
     const usual = layout.y && !layout.y.categories?.length && layout.aspect !== 'simplex' ? USUAL_GUTTER : 0;
-    this.gutter = Math.max(this.gutter, usual, Math.ceil(margins.left / 8) * 8);
-    margins.left = this.gutter;
+    const gutter = Math.max(this.gutter, usual);
+    const margins = axesMargins(pen, layout, { x: guess('x'), y: guess('y') }, width, height, gutter);
+    this.gutter = margins.left;
     margins.top += this.colorBars().length > 0 ? COLOR_BAR_HEIGHT : 0;
     return margins;
   }
