@@ -943,9 +943,10 @@ impl EnergyGuidedEot {
 
     fn draw_course(&self, figures: &mut Figures) {
         let Setting { steps, eta, epsilon, .. } = self.problem.setting;
+        let unseen = if self.broken { " Not measured here: chains ran away." } else { "" };
         let caption = format!(
             "Test chains run on to 8K, in ratios to the truth. K steps last Kη/2ε = {:.2} times as long as the cost \
-             alone takes to forget its start.",
+             alone takes to forget its start.{unseen}",
             0.5 * steps as f64 * eta / epsilon
         );
         let mut course = figures.figure("course", "If chains ran longer", caption);
@@ -962,7 +963,9 @@ impl EnergyGuidedEot {
 
     fn draw_errors(&self, figures: &mut Figures) {
         let known = self.problem.closed.is_some();
-        let caption = if known {
+        let caption = if self.broken {
+            "Not measured here: chains ran away."
+        } else if known {
             "Bures-Wasserstein distance of the pairs' law from the closed form. Pairs drawn independently or without \
              entropy, and samples of the truth, are there to compare."
         } else {
