@@ -66,7 +66,7 @@ const ESTIMATORS: [&str; 4] = ["entropic", "nearest", "kernel", "exact"];
 #[derive(Clone, Copy, Debug, PartialEq, Choice)]
 pub enum Rule {
     /// The theorem's.
-    #[choice("c n^(−1/2)")]
+    #[choice("c / √n")]
     Root,
     /// The same for all n.
     #[choice("c, fixed")]
@@ -659,7 +659,7 @@ impl Exhibit for SemidiscreteEntropicMap {
         if let Some(sweep) = self.sweep(d) {
             if let Some([n, error]) = sweep.errors(0).first() {
                 let guide = |size: &usize| 0.7 * error * (n / *size as f64).sqrt();
-                rates.line(SIZES.map(|n| n as f64), SIZES.iter().map(guide)).ink(Ink::Muted).dashed().label("n^(−1/2)");
+                rates.line(SIZES.map(|n| n as f64), SIZES.iter().map(guide)).ink(Ink::Muted).dashed().label("1/√n");
             }
             for estimator in self.drawn() {
                 let errors = sweep.errors(estimator);
@@ -700,7 +700,13 @@ impl Exhibit for SemidiscreteEntropicMap {
         let caption = "Slopes of log error against log n. The theorem's line is level; a nearest neighbour slows like \
                        one over the dimension.";
         let mut slopes = figures.figure("slopes", "Rate against dimension", caption);
-        slopes.x(Axis::linear("dimension d").domain(0.0, 21.0)).y(Axis::linear("slope").domain(-0.8, 0.1));
+        let found = self
+            .drawn()
+            .into_iter()
+            .flat_map(|estimator| self.sweeps.iter().filter_map(move |sweep| sweep.slope(estimator)));
+        let (low, high) = found.fold((-0.75, 0.05), |(low, high), slope| (slope.min(low), slope.max(high)));
+        slopes.x(Axis::linear("dimension d").domain(0.0, 21.0));
+        slopes.y(Axis::linear("slope").domain(low - 0.05, high + 0.05));
         slopes.rule_y([-0.5]).label("−1/2").dashed();
         for estimator in self.drawn() {
             let known = self.sweeps.iter().filter_map(|sweep| {
