@@ -537,10 +537,10 @@ impl Exhibit for AdafactorRun {
         let columns = setting.matrix.columns.len();
         let entries: Vec<f64> = setting.matrix.rows.iter().flatten().copied().collect();
         if entries.iter().any(|entry| !(0.0..=1e12).contains(entry)) {
-            return Err(Error::of("matrix", "takes mean squares: numbers from 0 to 1e12"));
+            return Err(Error::of("matrix", "takes mean squares: numbers from 0 to 10¹²"));
         }
         if !entries.is_empty() && entries.iter().all(|entry| *entry < 1e-12) {
-            return Err(Error::of("matrix", "takes a matrix with an entry above 1e-12"));
+            return Err(Error::of("matrix", "takes a matrix with an entry above 10⁻¹²"));
         }
         let own = (!entries.is_empty()).then_some((entries, columns));
         let problem = Problem::new(setting.task, rng);
@@ -601,8 +601,12 @@ impl Exhibit for AdafactorRun {
         let most = v.iter().copied().fold(1e-300, f64::max);
         // Before the first step there is nothing.
         let level = |v: &f64| log10((v / most).clamp(1e-6, 1.0));
-        let caption = "Left what Adam would keep of one matrix, right the product of its row and column sums, both relative \
-                       to the greatest.";
+        let caption = if fixed.own.is_some() {
+            "Left your matrix, right the product of its row and column sums, both relative to the greatest."
+        } else {
+            "Left what Adam would keep of one matrix, right the product of its row and column sums, both relative to the \
+             greatest."
+        };
         let mut matrix = figures.figure("matrix", "A memory and its shadow", caption);
         let (width, height) = (columns as f64, rows as f64);
         let gap = (0.08 * width).ceil();
@@ -679,7 +683,7 @@ impl Exhibit for AdafactorRun {
             ),
             Clause::at_most(
                 format!(
-                    "For a matrix of {} x {} it keeps {{value}} of Adam's second moments, at most {{high}}.",
+                    "For a matrix of {} × {} it keeps {{value}} of Adam's second moments, at most {{high}}.",
                     shape.0, shape.1
                 ),
                 Some(share),
