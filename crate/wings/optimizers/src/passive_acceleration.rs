@@ -100,6 +100,9 @@ pub enum Who {
 /// The four that iterate.
 const METHODS: [Who; 4] = [Who::Nesterov, Who::Triple, Who::Ball, Who::Descent];
 
+/// Those drawn in the picture of velocities, from back to front.
+const JUMPING: [Who; 3] = [Who::Ball, Who::Triple, Who::Nesterov];
+
 impl Who {
     fn id(self) -> &'static str {
         CARD.contenders[self as usize].id
@@ -257,8 +260,14 @@ struct Fixed {
     field: Option<Field>,
     /// How long the flow runs.
     end: f64,
-    /// The half height of the picture of velocities.
+    /// The half width and the half height of the picture of velocities.
+    places: f64,
     speeds: f64,
+}
+
+/// The unit of time in which the slow motion $x-x'=-\tfrac a{1-b}\nabla f$ of a method has the velocity $-\alpha\nabla f$.
+fn unit(rule: &TripleMomentum, alpha: f64) -> f64 {
+    rule.rate / ((1.0 - rule.momentum) * alpha)
 }
 
 impl Fixed {
@@ -279,7 +288,7 @@ impl Fixed {
                 let [low, l] = bends
                     .fold([f64::INFINITY, 0.0], |[low, high], [a, b]| [low.min(a), if b > high { b } else { high }]);
                 if !(1e-6..1e6).contains(&l) {
-                    return Err(Error::of("formula", "is to bend upwards somewhere in the window, by 1e-6 to 1e6"));
+                    return Err(Error::of("formula", "is to bend upwards somewhere in the window, by 10⁻⁶ to 10⁶"));
                 }
                 (Objective::Plane(f), low.max(l / kappa), l)
             }
@@ -315,7 +324,25 @@ impl Fixed {
         let r = alpha * l / beta;
         let share = if (r - 1.0).abs() < 1e-6 { exp(-1.0) } else { exp(-r * log(r) / (r - 1.0)) };
         let speeds = (0.45 * alpha * slope[0].abs().max(l)).max(1.1 * alpha * share * g[0].abs());
-        Ok(Self { setting: setting.clone(), objective, m, l, begin, least, minimum, first, field, end, speeds })
+        // The methods may jump farther and faster than that.
+        let (mut far, mut fast) = (begin[0].abs().max(2.2), 0.0_f64);
+        if field.is_none() {
+            for who in JUMPING {
+                let (mut rule, mut x) = (who.constants(m, l), begin.clone());
+                for _ in 0..STEPS {
+                    let before = x[0];
+                    rule.advance(&mut x, &mut |x, g| objective.value_and_gradient(x, g));
+                    if x[0].abs() >= 1e6 {
+                        break;
+                    }
+                    far = far.max(x[0].abs());
+                    fast = fast.max((x[0] - before).abs() / unit(&rule, alpha));
+                }
+            }
+        }
+        let (places, speeds) = (1.15 * far, speeds.max(1.1 * fast));
+        let setting = setting.clone();
+        Ok(Self { setting, objective, m, l, begin, least, minimum, first, field, end, places, speeds })
     }
 
     /// $(\dot x,\dot y)$ at the state $(x,y)$, one after the other.
@@ -431,9 +458,7 @@ impl PassiveAcceleration {
             let before = run.x[0];
             run.rule.advance(&mut run.x, &mut |x, g| fixed.objective.value_and_gradient(x, g));
             if run.x.len() == 1 {
-                // The unit of time in which the slow motion x - x' = -a/(1-b) ∇f has the velocity -α∇f.
-                let h = run.rule.rate / ((1.0 - run.rule.momentum) * fixed.setting.alpha);
-                run.path.push(run.x[0], (run.x[0] - before) / h);
+                run.path.push(run.x[0], (run.x[0] - before) / unit(&run.rule, fixed.setting.alpha));
             }
         }
         self.k += 1;
@@ -470,7 +495,7 @@ impl PassiveAcceleration {
     fn phase(&self, figures: &mut Figures) {
         let fixed = &self.fixed;
         let alpha = fixed.setting.alpha;
-        let (wide, high) = (fixed.begin[0].abs().max(2.2) * 1.15, fixed.speeds);
+        let (wide, high) = (fixed.places, fixed.speeds);
         let caption = "Arrows: the flow. On the dashed manifold ψ = 0 the motion is gradient flow; an orbit that never \
                        comes down to it never arrives.";
         let mut phase = figures.figure("phase", "Position and velocity", caption);
@@ -494,7 +519,7 @@ impl PassiveAcceleration {
             (-alpha * g[0]).clamp(-1.1 * high, 1.1 * high)
         });
         phase.line(&xs, manifold).ink(Ink::Strong).dashed().label("ψ = 0");
-        for who in [Who::Ball, Who::Triple, Who::Nesterov] {
+        for who in JUMPING {
             if let Some(run) = self.run(who).filter(|_| self.methods.contains(who)) {
                 path(&mut phase, who.id(), &run.path);
             }
