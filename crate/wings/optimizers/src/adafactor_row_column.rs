@@ -619,7 +619,7 @@ impl Exhibit for AdafactorRun {
         let x = [width + gap, 2.0 * width + gap];
         matrix.raster(Grid { values: &right, columns, x, y: [0.0, height] }, colors());
 
-        let caption = "Shadow over truth: full blue and full red are off by a factor of a hundred or more.";
+        let caption = "Shadow over truth: the ends of the scale are off by a factor of a hundred or more.";
         let mut ratio = figures.figure("ratio", "How far off the shadow is", caption);
         ratio.x(Axis::linear("column").domain(0.0, width)).y(Axis::linear("row").domain(0.0, height).reversed());
         let off = |(v, w): (&f64, &f64)| {
@@ -643,7 +643,8 @@ impl Exhibit for AdafactorRun {
             best.or(running).into_iter().flatten().for_each(|[t, loss]| curves.push(id, *t, *loss));
         }
         let caption = "The held-out loss of each at its best rate so far; Adam without correction takes Adam's.";
-        curves.figure(figures, "loss", "Level with Adam?", caption, ["step", "loss"]);
+        let mut loss = curves.figure(figures, "loss", "Level with Adam?", caption, ["step", "loss"]);
+        loss.x(Axis::linear("step").or(Scale::Log).domain((2 * SHARE) as f64, fixed.problem.steps as f64));
 
         let caption = "Every method at every rate. The dot is its best.";
         self.sweep.figure(figures, "sweep", "At which rate", caption, ["rate (of Adafactor: ρ)", "last loss"], 1e-9);
