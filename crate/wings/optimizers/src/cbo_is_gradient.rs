@@ -307,7 +307,7 @@ impl Swarm {
 const HOPS: usize = 30;
 /// Starts of which success is a share.
 const TRIALS: usize = 50;
-/// Hops over which the perturbation is averaged.
+/// Hops over which the perturbation is averaged, at most.
 const REPEATS: usize = 64;
 /// Points along a side of the field of arrows.
 const SIDE: usize = 11;
@@ -328,6 +328,13 @@ struct Probe {
     alpha: f64,
     tau: f64,
     proximal: Vec<f64>,
+}
+
+impl Probe {
+    /// How many hops are averaged: along α and along τ fewer where each has many particles, and so little noise.
+    fn repeats(&self) -> usize {
+        if matches!(self.sweep, 1 | 2) { (REPEATS * MOST / self.particles).clamp(8, REPEATS) } else { REPEATS }
+    }
 }
 
 /// What hops under one condition came to, summed.
@@ -570,10 +577,11 @@ impl Exhibit for CboIsGradient {
         });
 
         // A hop, with its share of arrows and probes; then the trials, the chosen width and the baselines first.
-        let measures: Vec<Task> = (0..REPEATS)
-            .flat_map(|_| (0..probes.len()).map(Task::Probe))
-            .chain((0..points.len()).map(Task::Arrow))
-            .collect();
+        let due = |turn: usize| {
+            let due = probes.iter().enumerate().filter(move |(_, probe)| turn < probe.repeats());
+            due.map(|(k, _)| Task::Probe(k))
+        };
+        let measures: Vec<Task> = (0..REPEATS).flat_map(due).chain((0..points.len()).map(Task::Arrow)).collect();
         let mut tasks = Vec::new();
         for hop in 0..HOPS {
             tasks.push(Task::Hop);
