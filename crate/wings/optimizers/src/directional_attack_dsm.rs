@@ -870,7 +870,7 @@ impl Exhibit for DirectionalAttack {
     fn new(setting: &Setting, rng: &mut Rng) -> Result<Self> {
         let Image { width, height, pixels } = &setting.glyph;
         if *width == 0 || *height == 0 {
-            return Err(Error::of("glyph", "the image has no pixels; paint one of 12 x 12"));
+            return Err(Error::of("glyph", "the image has no pixels; paint one of 12 × 12"));
         }
         let pixel = |k: usize| pixels[k / SIDE * height / SIDE * width + k % SIDE * width / SIDE];
         let pixels = Rc::new((0..SIDE * SIDE).map(pixel).collect());
