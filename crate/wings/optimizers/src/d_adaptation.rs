@@ -477,10 +477,11 @@ impl Exhibit for DAdaptationRun {
         let network = fixed.setting.problem == Problem::Network;
         let steps = || Axis::log("step k").domain(1.0, fixed.steps as f64);
         let caption = if network {
-            "From any first guess the estimate grows to its level; the true distance is not known here. Faint: first \
-             guesses 10⁻⁸ to 10⁻²."
+            "The estimate grows from any first guess; how far the solution is, nobody knows here. Faint: first guesses 10⁻⁸ \
+             to 10⁻²."
         } else {
-            "From any first guess the estimate doubles until it is just below D. Faint: first guesses 10⁻⁸ to 10⁻²."
+            "With exact gradients, and steps enough, the estimate doubles from any first guess until it is just below D. \
+             Faint: first guesses 10⁻⁸ to 10⁻²."
         };
         let mut distance = figures.figure("distance", "The distance, found on the way", caption);
         distance.x(steps()).y(Axis::log("estimate d"));

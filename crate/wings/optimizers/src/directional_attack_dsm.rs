@@ -838,8 +838,13 @@ impl DirectionalAttack {
     }
 
     fn draw_toy(&self, figures: &mut Figures) {
-        let caption = "A network of two inputs. The accent line bounds what is forbidden. Crosses are \
-                       attacks, small dots are polls; the line joins what was taken.";
+        let tried = match (self.setting.attack == Attack::Off, self.setting.polling) {
+            (false, true) => "Crosses are attacks, small dots are polls; the line joins what was taken.",
+            (false, false) => "Crosses are attacks; the line joins what was taken.",
+            (true, true) => "Small dots are polls; the line joins what was taken.",
+            (true, false) => "Without attack and polling the first contender stays where it is.",
+        };
+        let caption = format!("A network of two inputs. The accent line bounds what is forbidden. {tried}");
         let mut figure = figures.figure("toy", "In the plane", caption);
         figure.x(Axis::linear("x₁").domain(0.0, 1.0)).y(Axis::linear("x₂").domain(0.0, 1.0)).equal();
         let Some(toy) = &self.toy else { return };
@@ -986,17 +991,19 @@ impl Exhibit for DirectionalAttack {
         }
 
         let glyph = setting.task == Problem::Glyph;
-        let (names, caption): (Vec<String>, &str) = if glyph {
-            let names = (0..10).map(|k| match self.tasks.first().map(|task| task.aim) {
-                Some(Aim::Class { third, .. }) if third == k => format!("{k} (third)"),
-                _ => k.to_string(),
-            });
-            (names.collect(), "What the network sees, before and now; the third class must stay below the line.")
+        let (names, caption): (Vec<String>, String) = if glyph {
+            let third = match self.tasks.first().map(|task| task.aim) {
+                Some(Aim::Class { third, .. }) => format!(", {third},"),
+                _ => String::new(),
+            };
+            let caption =
+                format!("What the network sees, before and now; the third class{third} must stay below the line.");
+            ((0..10).map(|k: usize| k.to_string()).collect(), caption)
         } else {
             let outputs: &[&str] =
                 if setting.task == Problem::Design { &["y₁", "y₂", "y₃"] } else { &["y₁", "y₂"] };
             let names = outputs.iter().map(|name| (*name).to_owned()).collect();
-            (names, "The outputs, before and now; the second must stay below the line.")
+            (names, "The outputs, before and now; the second must stay below the line.".to_owned())
         };
         let mut outputs = figures.figure("outputs", if glyph { "Probabilities" } else { "Outputs" }, caption);
         let count = names.len();
