@@ -820,7 +820,7 @@ impl DirectionalAttack {
             ),
         };
         let mut figure = figures.figure("images", "A glyph and its counterfactual", caption);
-        figure.x(Axis::linear("pixel").domain(0.0, 38.0)).y(Axis::linear("pixel").domain(-2.5, 13.0)).equal();
+        figure.x(Axis::linear("pixel").domain(0.0, 38.0)).y(Axis::linear("pixel").domain(-4.0, 13.0)).equal();
         // Rasters begin at the low end of y; images at the top.
         let upright = |image: &[f64]| image.chunks_exact(SIDE).rev().flatten().copied().collect::<Vec<f64>>();
         let change: Vec<f64> = now.iter().zip(self.pixels.iter()).map(|(now, was)| now - was).collect();
@@ -834,7 +834,8 @@ impl DirectionalAttack {
             figure.raster(Grid { values: &values, columns: SIDE, x: [left, left + 12.0], y: [0.0, 12.0] }, colors);
         }
         let words = [network_says(&self.pixels), "change".to_owned(), network_says(now)];
-        figure.text(&[[6.0, -1.4], [19.0, -1.4], [32.0, -1.4]], words);
+        // So far down that the words, which stand above their points, clear the images where these are small.
+        figure.text(&[[6.0, -3.4], [19.0, -3.4], [32.0, -3.4]], words);
     }
 
     fn draw_toy(&self, figures: &mut Figures) {
