@@ -750,7 +750,8 @@ impl Exhibit for LastIterate {
         } else {
             let caption = "The coordinates at which each schedule ends.";
             let mut ends = figures.figure("finals", "The last iterate", caption);
-            ends.x(Axis::linear("coordinate j")).y(Axis::linear("coordinate of the last x"));
+            let count = self.fixed.tasks.last().map_or(2, |task| task.start().len());
+            ends.x(Axis::linear("coordinate j").domain(1.0, count as f64)).y(Axis::linear("coordinate of the last x"));
             for schedule in SCHEDULES.into_iter().rev() {
                 let x = &self.ends[schedule as usize];
                 ends.line((1..=x.len()).map(|j| j as f64), x).of(id(schedule));
