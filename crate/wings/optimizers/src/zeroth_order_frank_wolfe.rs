@@ -744,7 +744,8 @@ impl Exhibit for ZerothOrderFrankWolfe {
             let t = self.walks[0][0].t - 1;
             if fixed.marks.binary_search(&t).is_ok() {
                 for kind in KINDS {
-                    let walks = || fixed.tasks.iter().zip(self.walks.iter().map(|walks| &walks[kind as usize]));
+                    let place = kind as usize;
+                    let walks = || fixed.tasks.iter().zip(self.walks.iter().map(move |walks| &walks[place]));
                     let gaps: Vec<f64> = walks().map(|(_, walk)| walk.gap).collect();
                     // Who projects follows no average.
                     let followed = walks().filter(|(_, walk)| walk.kind != Kind::Projected);
