@@ -318,14 +318,11 @@ impl Fixed {
         let Setting { alpha, beta, .. } = *setting;
         // Until the slower of the two motions has come to e^-20, but no more than an explicit method carries.
         let end = (20.0 / (alpha * m).min(beta)).min(3000.0 / (alpha * l + beta));
-        let mut slope = [0.0, 0.0];
-        objective.value_and_gradient(&[-begin[0].abs(), 0.0], &mut slope);
         // From rest on a parabola of curvature c the flow gets as fast as αf'r^(-r/(r-1)), where r = αc/β.
         let r = alpha * l / beta;
         let share = if (r - 1.0).abs() < 1e-6 { exp(-1.0) } else { exp(-r * log(r) / (r - 1.0)) };
-        let speeds = (0.45 * alpha * slope[0].abs().max(l)).max(1.1 * alpha * share * g[0].abs());
-        // The methods may jump farther and faster than that.
-        let (mut far, mut fast) = (begin[0].abs().max(2.2), 0.0_f64);
+        // The methods may jump farther than the start, and faster than the flow. A tenth of αL shows the manifold's bends.
+        let (mut far, mut fast) = (begin[0].abs().max(2.2), (alpha * share * g[0].abs()).max(0.1 * alpha * l));
         if field.is_none() {
             for who in JUMPING {
                 let (mut rule, mut x) = (who.constants(m, l), begin.clone());
@@ -340,7 +337,7 @@ impl Fixed {
                 }
             }
         }
-        let (places, speeds) = (1.15 * far, speeds.max(1.1 * fast));
+        let (places, speeds) = (1.15 * far, 1.1 * fast);
         let setting = setting.clone();
         Ok(Self { setting, objective, m, l, begin, least, minimum, first, field, end, places, speeds })
     }
@@ -495,7 +492,9 @@ impl PassiveAcceleration {
     fn phase(&self, figures: &mut Figures) {
         let fixed = &self.fixed;
         let alpha = fixed.setting.alpha;
-        let (wide, high) = (fixed.places, fixed.speeds);
+        // Without its damping the flow may be faster than was foreseen.
+        let seen = self.flow_path.ys().fold(0.0_f64, |most, y| most.max(y.abs()));
+        let (wide, high) = (fixed.places, fixed.speeds.max(1.05 * seen));
         let caption = "Arrows: the flow. On the dashed manifold ψ = 0 the motion is gradient flow; an orbit that never \
                        comes down to it never arrives.";
         let mut phase = figures.figure("phase", "Position and velocity", caption);
