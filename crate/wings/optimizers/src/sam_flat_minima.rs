@@ -512,7 +512,8 @@ impl Exhibit for SamFlatMinima {
         loss.x(across()).y(Axis::linear("training loss").or(Scale::Log));
         self.loss.draw(&mut loss);
 
-        let caption = "The largest eigenvalues of the Hessian where training ended; lines are means over the seeds.";
+        let caption = "The largest eigenvalues of the Hessian where training ended. Lines: of SAM and SGD the means over five \
+                       seeds, of the others the first seed's.";
         let mut spectrum = figures.figure("spectrum", "How sharp the minimum is", caption);
         let names = (1..=EIGENVALUES).map(|k| format!("λ{k}"));
         spectrum.x(Axis::categories("in order", names)).y(Axis::log("eigenvalue"));
