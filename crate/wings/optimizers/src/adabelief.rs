@@ -102,7 +102,7 @@ pub struct Setting {
     /// How long the mean of squares remembers.
     #[control(label = "β₂", range = 0.9..=0.9999, default = 0.999)]
     pub beta2: f64,
-    /// What AdaBelief adds to its squares at every step. Adam's own ε stays at 1e-8.
+    /// What AdaBelief adds to its squares at every step. Adam's own ε stays at 10⁻⁸.
     #[control(label = "ε", range = 1e-16..=1e-4, log, default = 1e-16)]
     pub epsilon: f64,
     /// Normal noise on every gradient; 1 is as long as the first gradient.
@@ -357,6 +357,8 @@ impl Exhibit for AdaBeliefRace {
                     return Err(Error::of("start", "is the minimum itself: there is nothing to reach"));
                 }
                 let Window { x: [left, right], y: [low, high] } = classic.window();
+                // Down Rosenbrock's wall the paths overshoot.
+                let high = if classic == Classic::Rosenbrock { high + 1.0 } else { high };
                 let reach = |low: f64, high: f64, at: f64| [low.min(at - 0.5), high.max(at + 0.5)];
                 let window = Window { x: reach(left, right, at[0]), y: reach(low, high, at[1]) };
                 let f = Plane::classic(classic);
@@ -374,7 +376,7 @@ impl Exhibit for AdaBeliefRace {
             }
             _ => {
                 let track = Track::new(Objective::Gan, vec![-2.0, 1.0, 0.0, 0.0, 0.0], 0.05, noise, rng);
-                field = Some(Field::new(Window { x: [-3.0, 4.0], y: [-1.0, 2.5] }, |x| track.value(&x)));
+                field = Some(Field::new(Window { x: [-3.0, 4.0], y: [-2.5, 2.5] }, |x| track.value(&x)));
                 known = vec![TRUTH];
                 tracks.push(track);
                 places.push(None);
@@ -446,11 +448,13 @@ impl Exhibit for AdaBeliefRace {
         if let Some(field) = &fixed.field {
             let (caption, labels) = if gan {
                 (
-                    "The generator's mean and width on their way to those of the data.",
+                    "The generator's mean and width on their way to those of the data. The width's sign does not matter.",
                     ["mean a", "width s", "distance²"],
                 )
-            } else {
+            } else if fixed.setting.factor == 1.0 {
                 ("The same start, the same rate. Drag the start.", ["x", "y", "f"])
+            } else {
+                ("The same start; Adam has a rate of its own. Drag the start.", ["x", "y", "f"])
             };
             let mut figure = field.figure(figures, "path", "Where they go", caption, labels);
             for (id, series) in IDS.iter().zip(&self.paths) {
@@ -477,19 +481,23 @@ impl Exhibit for AdaBeliefRace {
         let mut stretch = figures.figure("stretch", "The effective step", caption);
         stretch.x(Axis::log("step").domain(1.0, fixed.steps as f64)).y(Axis::log("α/√v̂, α/√ŝ"));
         for (id, pair) in IDS.iter().zip(&self.stretches) {
-            stretch.line(pair[1].xs(), pair[1].ys()).of(id).dashed();
+            // The solid one first: the legend shows it.
             stretch.line(pair[0].xs(), pair[0].ys()).of(id);
+            stretch.line(pair[1].xs(), pair[1].ys()).of(id).dashed();
         }
 
         if fixed.places.len() == PLANES.len() {
             let caption = "Steps to a hundredth of the first value, on all five functions. Missing: not within 20 000.";
             let mut all = figures.figure("all", "On all functions", caption);
             let names = ["bowl", "|x|+|y|", "tilted", "Beale", "Rosen."];
-            all.x(Axis::categories("function", names)).y(Axis::log("steps").domain(20.0, 20_000.0));
+            let arrived = self.lanes.iter().filter_map(|lane| lane.arrived);
+            let least = arrived.min().unwrap_or(20).max(1) as f64;
+            all.x(Axis::categories("function", names));
+            all.y(Axis::log("steps").domain((0.8 * least).min(20.0), 20_000.0));
             for (contender, id) in IDS.iter().enumerate() {
                 let found = fixed.places.iter().enumerate().filter_map(|(track, place)| {
                     let steps = self.arrived(track, contender)?;
-                    (contender < 3 || self.settled(track, 3)).then_some([(*place)? as f64, steps.max(20) as f64])
+                    (contender < 3 || self.settled(track, 3)).then_some([(*place)? as f64, steps.max(1) as f64])
                 });
                 let found: Vec<[f64; 2]> = found.collect();
                 let symbol = if contender == 0 { Symbol::Disc } else { Symbol::Ring };
@@ -501,8 +509,25 @@ impl Exhibit for AdaBeliefRace {
 
     fn claim(&self) -> Claim {
         let target = self.fixed.tracks[0].target;
-        let text =
-            format!("To {target} of the first value AdaBelief takes {{value}} of Adam's steps, at most {{high}}.");
+        let steps = self.fixed.steps;
+        let missed = [0, 1].map(|contender| self.arrived(0, contender).is_none() && self.settled(0, contender));
+        let text = match missed {
+            [false, false] => {
+                format!("To {target} of the first value AdaBelief takes {{value}} of Adam's steps, at most {{high}}.")
+            }
+            [false, true] => format!(
+                "To {target} of the first value, where Adam does not come in {steps} steps, AdaBelief takes {{value}} of \
+                 these, at most {{high}}."
+            ),
+            [true, false] => format!(
+                "In {steps} steps, {{value}} of Adam's, AdaBelief does not come to {target} of the first value; at most \
+                 {{high}}."
+            ),
+            [true, true] => format!(
+                "In {steps} steps neither AdaBelief nor Adam comes to {target} of the first value: nothing is saved, \
+                 {{value}}, at most {{high}}."
+            ),
+        };
         let mut clauses = vec![Clause::at_most(text, self.ratio(0), 1.0 / 3.0)];
         if self.fixed.places.len() == PLANES.len() {
             let ratios: Option<Vec<f64>> = (0..PLANES.len()).map(|track| self.ratio(track)).collect();

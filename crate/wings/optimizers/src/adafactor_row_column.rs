@@ -537,10 +537,10 @@ impl Exhibit for AdafactorRun {
         let columns = setting.matrix.columns.len();
         let entries: Vec<f64> = setting.matrix.rows.iter().flatten().copied().collect();
         if entries.iter().any(|entry| !(0.0..=1e12).contains(entry)) {
-            return Err(Error::of("matrix", "takes mean squares: numbers from 0 to 1e12"));
+            return Err(Error::of("matrix", "takes mean squares: numbers from 0 to 10¹²"));
         }
         if !entries.is_empty() && entries.iter().all(|entry| *entry < 1e-12) {
-            return Err(Error::of("matrix", "takes a matrix with an entry above 1e-12"));
+            return Err(Error::of("matrix", "takes a matrix with an entry above 10⁻¹²"));
         }
         let own = (!entries.is_empty()).then_some((entries, columns));
         let problem = Problem::new(setting.task, rng);
@@ -601,8 +601,12 @@ impl Exhibit for AdafactorRun {
         let most = v.iter().copied().fold(1e-300, f64::max);
         // Before the first step there is nothing.
         let level = |v: &f64| log10((v / most).clamp(1e-6, 1.0));
-        let caption = "Left what Adam would keep of one matrix, right the product of its row and column sums, both relative \
-                       to the greatest.";
+        let caption = if fixed.own.is_some() {
+            "Left your matrix, right the product of its row and column sums, both relative to the greatest."
+        } else {
+            "Left what Adam would keep of one matrix, right the product of its row and column sums, both relative to the \
+             greatest."
+        };
         let mut matrix = figures.figure("matrix", "A memory and its shadow", caption);
         let (width, height) = (columns as f64, rows as f64);
         let gap = (0.08 * width).ceil();
@@ -615,7 +619,7 @@ impl Exhibit for AdafactorRun {
         let x = [width + gap, 2.0 * width + gap];
         matrix.raster(Grid { values: &right, columns, x, y: [0.0, height] }, colors());
 
-        let caption = "Shadow over truth: full blue and full red are off by a factor of a hundred or more.";
+        let caption = "Shadow over truth: the ends of the scale are off by a factor of a hundred or more.";
         let mut ratio = figures.figure("ratio", "How far off the shadow is", caption);
         ratio.x(Axis::linear("column").domain(0.0, width)).y(Axis::linear("row").domain(0.0, height).reversed());
         let off = |(v, w): (&f64, &f64)| {
@@ -639,7 +643,8 @@ impl Exhibit for AdafactorRun {
             best.or(running).into_iter().flatten().for_each(|[t, loss]| curves.push(id, *t, *loss));
         }
         let caption = "The held-out loss of each at its best rate so far; Adam without correction takes Adam's.";
-        curves.figure(figures, "loss", "Level with Adam?", caption, ["step", "loss"]);
+        let mut loss = curves.figure(figures, "loss", "Level with Adam?", caption, ["step", "loss"]);
+        loss.x(Axis::linear("step").or(Scale::Log).domain((2 * SHARE) as f64, fixed.problem.steps as f64));
 
         let caption = "Every method at every rate. The dot is its best.";
         self.sweep.figure(figures, "sweep", "At which rate", caption, ["rate (of Adafactor: ρ)", "last loss"], 1e-9);
@@ -679,7 +684,7 @@ impl Exhibit for AdafactorRun {
             ),
             Clause::at_most(
                 format!(
-                    "For a matrix of {} x {} it keeps {{value}} of Adam's second moments, at most {{high}}.",
+                    "For a matrix of {} × {} it keeps {{value}} of Adam's second moments, at most {{high}}.",
                     shape.0, shape.1
                 ),
                 Some(share),

@@ -902,8 +902,17 @@ impl Exhibit for Amortized {
         let k = self.fixed.setting.unrolled;
         self.draw_instance(figures);
 
-        let caption = "Mean gap over 200 test instances. The first K steps of the amortized curve have learned lengths; \
-                       after them all make the same steps.";
+        let learned = match k {
+            0 => "All make the same steps, the amortized curve from the network's answer.".to_owned(),
+            1 => "The first step of the amortized curve has a learned length; after it all make the same steps."
+                .to_owned(),
+            _ => {
+                format!(
+                    "The first {k} steps of the amortized curve have learned lengths; after them all make the same steps."
+                )
+            }
+        };
+        let caption = format!("Mean gap over 200 test instances. {learned}");
         let mut curve = figures.figure("curve", "From three starts", caption);
         curve.x(Axis::linear("solver iterations").domain(0.0, ITERATIONS as f64));
         curve.y(Axis::log("mean of f − f*"));
@@ -915,7 +924,16 @@ impl Exhibit for Amortized {
             curve.dot([k as f64], [*gap]).of("amortized").radius(5.0);
         }
 
-        let caption = "The gap on the test while the model learns: at the network's own start, and after the K steps.";
+        let caption = match k {
+            0 => "The gap on the test while the network learns. Level: the two other starts.".to_owned(),
+            1 => "The gap on the test while the model learns: at the network's own start, and after the learned step. \
+                  Level: one step from the two other starts."
+                .to_owned(),
+            _ => format!(
+                "The gap on the test while the model learns: at the network's own start, and after the {k} learned steps. \
+                 Level: as many steps from the two other starts."
+            ),
+        };
         let mut progress = figures.figure("progress", "Learning", caption);
         progress.x(Axis::linear("training steps").domain(0.0, TRAINING as f64)).y(Axis::log("mean of f − f*"));
         let [start, end] = &self.progress;
@@ -930,7 +948,9 @@ impl Exhibit for Amortized {
         let work = self.fixed.family.work();
         let reached = self.ours.get(k).map(|&gap| [Self::arrival(&self.cold, gap), Self::arrival(&self.mean, gap)]);
         let never = match reached {
-            Some([None, _]) => " The cold start has not come there in 60 steps.",
+            Some([None, None]) => " Neither other start has come there in 60 steps; their bars show these.",
+            Some([None, _]) => " The cold start has not come there in 60 steps; its bar shows these.",
+            Some([_, None]) => " The mean solution has not come there in 60 steps; its bar shows these.",
             _ => "",
         };
         let caption = format!(

@@ -307,7 +307,7 @@ impl Swarm {
 const HOPS: usize = 30;
 /// Starts of which success is a share.
 const TRIALS: usize = 50;
-/// Hops over which the perturbation is averaged.
+/// Hops over which the perturbation is averaged, at most.
 const REPEATS: usize = 64;
 /// Points along a side of the field of arrows.
 const SIDE: usize = 11;
@@ -328,6 +328,13 @@ struct Probe {
     alpha: f64,
     tau: f64,
     proximal: Vec<f64>,
+}
+
+impl Probe {
+    /// How many hops are averaged: along α and along τ fewer where each has many particles, and so little noise.
+    fn repeats(&self) -> usize {
+        if matches!(self.sweep, 1 | 2) { (REPEATS * MOST / self.particles).clamp(8, REPEATS) } else { REPEATS }
+    }
 }
 
 /// What hops under one condition came to, summed.
@@ -379,7 +386,8 @@ pub struct CboIsGradient {
     cloud: Swarm,
     at: [Vec<f64>; 5],
     paths: [Series; 5],
-    arrows: Vec<Vec<f64>>,
+    /// Hops over τ, each with the place of its point in the field.
+    arrows: Vec<(usize, Vec<f64>)>,
     errors: Vec<Missed>,
     trial: Vec<f64>,
     /// Successes and trials done by width, then of gradient descent and of Langevin.
@@ -455,7 +463,7 @@ impl CboIsGradient {
             Task::Hop => self.hop(),
             Task::Arrow(k) => {
                 let arrow = self.rate(&fixed.points[k], particles, alpha, tau);
-                self.arrows.push(arrow);
+                self.arrows.push((k, arrow));
             }
             Task::Probe(k) => {
                 let probe = &fixed.probes[k];
@@ -570,10 +578,11 @@ impl Exhibit for CboIsGradient {
         });
 
         // A hop, with its share of arrows and probes; then the trials, the chosen width and the baselines first.
-        let measures: Vec<Task> = (0..REPEATS)
-            .flat_map(|_| (0..probes.len()).map(Task::Probe))
-            .chain((0..points.len()).map(Task::Arrow))
-            .collect();
+        let due = |turn: usize| {
+            let due = probes.iter().enumerate().filter(move |(_, probe)| turn < probe.repeats());
+            due.map(|(k, _)| Task::Probe(k))
+        };
+        let measures: Vec<Task> = (0..REPEATS).flat_map(due).chain((0..points.len()).map(Task::Arrow)).collect();
         let mut tasks = Vec::new();
         for hop in 0..HOPS {
             tasks.push(Task::Hop);
@@ -688,9 +697,8 @@ impl Exhibit for CboIsGradient {
             arrows.x(Axis::linear("x").domain(-4.0, 4.0)).y(Axis::linear("velocity"));
             let xs = fixed.points.iter().map(|x| x[0]);
             arrows.line(xs.clone(), fixed.slopes.iter().map(|v| v[0])).of("descent").label("−E′");
-            let mut order: Vec<usize> = (0..self.arrows.len()).collect();
-            order.sort_by(|&i, &j| fixed.points[i][0].total_cmp(&fixed.points[j][0]));
-            let (xs, ys) = (order.iter().map(|&k| fixed.points[k][0]), order.iter().map(|&k| self.arrows[k][0]));
+            let (xs, ys) =
+                (self.arrows.iter().map(|(k, _)| fixed.points[*k][0]), self.arrows.iter().map(|(_, v)| v[0]));
             arrows.dot(xs, ys).of("hopping").label("one hop, over τ").radius(2.0);
         } else {
             let caption =
@@ -698,14 +706,16 @@ impl Exhibit for CboIsGradient {
             let mut arrows = figures.figure("field", title, caption);
             arrows.x(Axis::linear("x₁").domain(-4.0, 4.0)).y(Axis::linear("x₂").domain(-4.0, 4.0)).equal();
             fixed.field.contours(&mut arrows, "E");
-            for (id, label, list) in [("descent", "−∇E", &fixed.slopes), ("hopping", "one hop, over τ", &self.arrows)]
-            {
-                let drawn = list.iter().map(|v| {
+            let slopes: Vec<(usize, &[f64])> = fixed.slopes.iter().map(Vec::as_slice).enumerate().collect();
+            let hops: Vec<(usize, &[f64])> = self.arrows.iter().map(|(k, v)| (*k, v.as_slice())).collect();
+            for (id, label, list) in [("descent", "−∇E", slopes), ("hopping", "one hop, over τ", hops)] {
+                let drawn = list.iter().map(|(_, v)| {
                     let size = (v[0] * v[0] + v[1] * v[1]).sqrt();
                     [v[0] / (1.0 + size), v[1] / (1.0 + size)]
                 });
                 let drawn: Vec<[f64; 2]> = drawn.collect();
-                let (xs, ys) = (fixed.points.iter().map(|x| x[0]), fixed.points.iter().map(|x| x[1]));
+                let (xs, ys) =
+                    (list.iter().map(|(k, _)| fixed.points[*k][0]), list.iter().map(|(k, _)| fixed.points[*k][1]));
                 arrows.arrow(xs, ys, drawn.iter().map(|v| v[0]), drawn.iter().map(|v| v[1])).of(id).label(label);
             }
         }
@@ -747,7 +757,7 @@ impl Exhibit for CboIsGradient {
             }
             figure.line(&xs, &proximal).of("proximal").label("against the proximal step");
             figure.line(&xs, &gradient).of("hopping").label("against −τ∇E");
-            figure.dot(&xs, &gradient).of("hopping");
+            figure.dot(&xs, &gradient).of("hopping").label("against −τ∇E");
         }
 
         let caption = format!("The share of {TRIALS} starts near yours that end at the minimum; no bar: none.");
@@ -782,13 +792,14 @@ impl Exhibit for CboIsGradient {
             ),
             Clause::at_least(
                 format!(
-                    "Hopping with width {width:.2} ends at the global minimum from {{value}} of the starts, at least {{low}}."
+                    "Hopping with width {width:.2} ends at the global minimum from a share of {{value}} of the starts, at \
+                     least {{low}}."
                 ),
                 self.success(fixed.chosen),
                 0.9,
             ),
             Clause::at_most(
-                "Gradient descent does from {value} of them, at most {high}.",
+                "Gradient descent does from a share of {value} of them, at most {high}.",
                 self.success(fixed.widths.len()),
                 0.0,
             ),

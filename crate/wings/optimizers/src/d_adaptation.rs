@@ -476,8 +476,13 @@ impl Exhibit for DAdaptationRun {
         let fixed = &self.fixed;
         let network = fixed.setting.problem == Problem::Network;
         let steps = || Axis::log("step k").domain(1.0, fixed.steps as f64);
-        let caption =
-            "From any first guess the estimate doubles until it is just below D. Faint: first guesses 10⁻⁸ to 10⁻².";
+        let caption = if network {
+            "The estimate grows from any first guess; how far the solution is, nobody knows here. Faint: first guesses 10⁻⁸ \
+             to 10⁻²."
+        } else {
+            "With exact gradients, and steps enough, the estimate doubles from any first guess until it is just below D. \
+             Faint: first guesses 10⁻⁸ to 10⁻²."
+        };
         let mut distance = figures.figure("distance", "The distance, found on the way", caption);
         distance.x(steps()).y(Axis::log("estimate d"));
         if !network {
@@ -500,7 +505,11 @@ impl Exhibit for DAdaptationRun {
         // The first record is made after the first share of the steps.
         gap.x(Axis::log("step k").domain(self.share() as f64, fixed.steps as f64));
 
-        let caption = "Everyone who is told a distance pays for being wrong; who finds it out himself is a level line.";
+        let caption = if network {
+            "Adam, which is told a rate, pays for a wrong one; who finds it out himself is a level line."
+        } else {
+            "Everyone who is told a distance pays for being wrong; who finds it out himself is a level line."
+        };
         let mut curve = figures.figure("guess", "What a wrong guess costs", caption);
         let across = if network { "rate over 0.001" } else { "guess over D" };
         curve.x(Axis::log(across).domain(0.01, 100.0)).y(Axis::log(what));

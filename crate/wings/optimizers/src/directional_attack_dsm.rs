@@ -820,7 +820,7 @@ impl DirectionalAttack {
             ),
         };
         let mut figure = figures.figure("images", "A glyph and its counterfactual", caption);
-        figure.x(Axis::linear("pixel").domain(0.0, 38.0)).y(Axis::linear("pixel").domain(-2.5, 13.0)).equal();
+        figure.x(Axis::linear("pixel").domain(0.0, 38.0)).y(Axis::linear("pixel").domain(-4.0, 13.0)).equal();
         // Rasters begin at the low end of y; images at the top.
         let upright = |image: &[f64]| image.chunks_exact(SIDE).rev().flatten().copied().collect::<Vec<f64>>();
         let change: Vec<f64> = now.iter().zip(self.pixels.iter()).map(|(now, was)| now - was).collect();
@@ -834,12 +834,18 @@ impl DirectionalAttack {
             figure.raster(Grid { values: &values, columns: SIDE, x: [left, left + 12.0], y: [0.0, 12.0] }, colors);
         }
         let words = [network_says(&self.pixels), "change".to_owned(), network_says(now)];
-        figure.text(&[[6.0, -1.4], [19.0, -1.4], [32.0, -1.4]], words);
+        // So far down that the words, which stand above their points, clear the images where these are small.
+        figure.text(&[[6.0, -3.4], [19.0, -3.4], [32.0, -3.4]], words);
     }
 
     fn draw_toy(&self, figures: &mut Figures) {
-        let caption = "A network of two inputs. The accent line bounds what is forbidden. Crosses are \
-                       attacks, small dots are polls; the line joins what was taken.";
+        let tried = match (self.setting.attack == Attack::Off, self.setting.polling) {
+            (false, true) => "Crosses are attacks, small dots are polls; the line joins what was taken.",
+            (false, false) => "Crosses are attacks; the line joins what was taken.",
+            (true, true) => "Small dots are polls; the line joins what was taken.",
+            (true, false) => "Without attack and polling the first contender stays where it is.",
+        };
+        let caption = format!("A network of two inputs. The accent line bounds what is forbidden. {tried}");
         let mut figure = figures.figure("toy", "In the plane", caption);
         figure.x(Axis::linear("x₁").domain(0.0, 1.0)).y(Axis::linear("x₂").domain(0.0, 1.0)).equal();
         let Some(toy) = &self.toy else { return };
@@ -870,7 +876,7 @@ impl Exhibit for DirectionalAttack {
     fn new(setting: &Setting, rng: &mut Rng) -> Result<Self> {
         let Image { width, height, pixels } = &setting.glyph;
         if *width == 0 || *height == 0 {
-            return Err(Error::of("glyph", "the image has no pixels; paint one of 12 x 12"));
+            return Err(Error::of("glyph", "the image has no pixels; paint one of 12 × 12"));
         }
         let pixel = |k: usize| pixels[k / SIDE * height / SIDE * width + k % SIDE * width / SIDE];
         let pixels = Rc::new((0..SIDE * SIDE).map(pixel).collect());
@@ -986,17 +992,19 @@ impl Exhibit for DirectionalAttack {
         }
 
         let glyph = setting.task == Problem::Glyph;
-        let (names, caption): (Vec<String>, &str) = if glyph {
-            let names = (0..10).map(|k| match self.tasks.first().map(|task| task.aim) {
-                Some(Aim::Class { third, .. }) if third == k => format!("{k} (third)"),
-                _ => k.to_string(),
-            });
-            (names.collect(), "What the network sees, before and now; the third class must stay below the line.")
+        let (names, caption): (Vec<String>, String) = if glyph {
+            let third = match self.tasks.first().map(|task| task.aim) {
+                Some(Aim::Class { third, .. }) => format!(", {third},"),
+                _ => String::new(),
+            };
+            let caption =
+                format!("What the network sees, before and now; the third class{third} must stay below the line.");
+            ((0..10).map(|k: usize| k.to_string()).collect(), caption)
         } else {
             let outputs: &[&str] =
                 if setting.task == Problem::Design { &["y₁", "y₂", "y₃"] } else { &["y₁", "y₂"] };
             let names = outputs.iter().map(|name| (*name).to_owned()).collect();
-            (names, "The outputs, before and now; the second must stay below the line.")
+            (names, "The outputs, before and now; the second must stay below the line.".to_owned())
         };
         let mut outputs = figures.figure("outputs", if glyph { "Probabilities" } else { "Outputs" }, caption);
         let count = names.len();

@@ -1035,8 +1035,13 @@ impl Exhibit for GreedyBlockDescent {
                 ),
             ],
             Model::Lattice(_) => {
-                let text =
-                    format!("{}: {{value}} of the sweeps of red-black, at most {{high}}.", setting.partition.label());
+                let blocks = match setting.partition {
+                    Partition::RedBlack => "Red-black blocks",
+                    Partition::Combs => "Combs",
+                    Partition::Greedy => "Greedy forests",
+                    Partition::Random => "Random forests",
+                };
+                let text = format!("{blocks} take {{value}} of the sweeps of red-black ones, at most {{high}}.");
                 vec![Clause::at_most(text, self.ratio(self.chosen(), "red-black", 1), 0.6)]
             }
             Model::Lasso(lasso) => {

@@ -123,7 +123,7 @@ pub struct Setting {
     /// The function.
     #[control(label = "problem", default = Problem::Worst)]
     pub problem: Problem,
-    /// Whose average, and whose 500 runs, are shown. All three run.
+    /// Whose average, and whose repeated runs under noise, are shown. All three run.
     #[control(label = "schedule", default = Schedule::Linear)]
     pub schedule: Schedule,
     /// The horizon: the steps that the schedules are made for. The first picture runs from T/16 to T.
@@ -136,10 +136,10 @@ pub struct Setting {
     #[control(label = "noise", default = Law::None)]
     pub law: Law,
     /// The scale of the noise on each component.
-    #[control(label = "noise level σ", range = 0.0..=3.0, default = 0.0)]
+    #[control(label = "noise level σ", range = 0.0..=3.0, default = 1.0, when = ("law", ["gaussian", "student15", "student3"]))]
     pub noise: f64,
     /// The probability δ with which a run may do worse than the quantile.
-    #[control(label = "failure probability δ", range = 0.001..=0.5, log, default = 0.05)]
+    #[control(label = "failure probability δ", range = 0.001..=0.5, log, default = 0.05, when = ("law", ["gaussian", "student15", "student3"]))]
     pub delta: f64,
     /// The geometry of a step. The entropy needs the simplex; the p-norm needs a problem without constraint.
     #[control(label = "mirror map", default = Mirror::Euclidean)]
@@ -750,7 +750,8 @@ impl Exhibit for LastIterate {
         } else {
             let caption = "The coordinates at which each schedule ends.";
             let mut ends = figures.figure("finals", "The last iterate", caption);
-            ends.x(Axis::linear("coordinate j")).y(Axis::linear("coordinate of the last x"));
+            let count = self.fixed.tasks.last().map_or(2, |task| task.start().len());
+            ends.x(Axis::linear("coordinate j").domain(1.0, count as f64)).y(Axis::linear("coordinate of the last x"));
             for schedule in SCHEDULES.into_iter().rev() {
                 let x = &self.ends[schedule as usize];
                 ends.line((1..=x.len()).map(|j| j as f64), x).of(id(schedule));

@@ -292,8 +292,13 @@ impl Discovery {
         }
         fitness.rule_y([self.finalists[0].proxy]).of("adamw").dashed();
 
-        let caption = "Each finalist's loss on the proxy, and on a larger network for four times as many steps, at the \
-                       best of five rates. To the left: better on the proxy. Below: better where it counts.";
+        let caption = if self.searching() {
+            "When the searches have ended: each finalist's loss on the proxy, and on a larger network for four times as \
+             many steps, at the best of five rates."
+        } else {
+            "Each finalist's loss on the proxy, and on a larger network for four times as many steps, at the best of five \
+             rates. To the left: better on the proxy. Below: better where it counts."
+        };
         let mut funnel = figures.figure("funnel", "What survives the larger task", caption);
         funnel.x(Axis::log("proxy loss")).y(Axis::log("loss on the larger task"));
         for id in ["evolution", "lion", "adamw"] {
@@ -307,11 +312,21 @@ impl Discovery {
                 let name = |kept: &bool| if *kept { "needed" } else { "not needed" };
                 let parts: Vec<&str> = winner.kept.iter().map(name).collect();
                 let left = parts.iter().filter(|part| **part == "needed").count();
-                let caption = format!(
-                    "The winner of the funnel. {left} of its {} live statements are needed: without the others, the \
-                     loss on the larger task rises by no more than a thousandth.",
-                    parts.len()
-                );
+                let caption = if winner.next > 0 {
+                    "The winner of the funnel. Its live statements are taken out one by one, from the last to the first, \
+                     to see which of them are needed."
+                        .to_owned()
+                } else if left == parts.len() {
+                    "The winner of the funnel. All its live statements are needed: without any of them the loss on the \
+                     larger task rises by more than a thousandth."
+                        .to_owned()
+                } else {
+                    format!(
+                        "The winner of the funnel. {left} of its {} live statements are needed: without the others, the \
+                         loss on the larger task rises by no more than a thousandth.",
+                        parts.len()
+                    )
+                };
                 (&winner.whole, parts, caption)
             }
             None => {
@@ -361,7 +376,7 @@ impl Race {
             }
         }
 
-        let caption = "The held-out loss at the end of a run, at the best decay for each rate. Lion's valley lies at \
+        let caption = "The held-out loss at the end of a run, at the best decay for each rate. Lion's valley is to lie at \
                        smaller rates than AdamW's.";
         let mut rates = figures.figure("rates", "How far to step", caption);
         let grid = &self.grids[0].rates;

@@ -718,10 +718,10 @@ impl Exhibit for StructuredL2o {
     }
 
     fn figures(&self, figures: &mut Figures) {
+        let shifted = self.setting.shift != Shift::None;
+        let title = if shifted { "On shifted instances" } else { "On instances that are not shifted" };
         for (place, (id, title)) in
-            [("shifted", "On shifted instances"), ("same", "On instances like those of training")]
-                .into_iter()
-                .enumerate()
+            [("shifted", title), ("same", "On instances like those of training")].into_iter().enumerate()
         {
             let caption = match place {
                 0 => "Relative gap, the median of sixteen instances, and the middle half of the learned rules.",
@@ -748,8 +748,8 @@ impl Exhibit for StructuredL2o {
             && self.setting.structure != Structure::BlackBox
         {
             let columns = self.exams[0].instances.columns;
-            let caption = "The learned step p times L, coordinate by coordinate of the first shifted instance; plain \
-                           descent has 1 everywhere.";
+            let caption = "The learned step p times L, coordinate by coordinate of the first picture's first instance; \
+                           plain descent has 1 everywhere.";
             let mut steps = figures.figure("steps", "The learned preconditioner", caption);
             let rows = (trial.lengths.len() / columns).min(60);
             steps.x(Axis::linear("iteration k").domain(0.5, 60.5));
@@ -763,8 +763,8 @@ impl Exhibit for StructuredL2o {
             }
 
             if self.setting.structure != Structure::P {
-                let caption = "The learned accelerator on the shifted instances, mean and range over coordinates, and \
-                               FISTA's momentum.";
+                let caption = "The learned accelerator on the first picture's instances, mean and range over \
+                               coordinates, and FISTA's momentum.";
                 let mut push = figures.figure("accelerator", "The learned accelerator", caption);
                 push.x(Axis::linear("iteration k").domain(0.0, ITERATIONS as f64));
                 push.y(Axis::linear("a").domain(0.0, 1.0));
@@ -784,8 +784,11 @@ impl Exhibit for StructuredL2o {
             }
         }
 
-        let caption =
-            "The mean of F along the unroll over F(0), on the batch of each step; no optimizer can bring it to 0.";
+        let caption = if self.setting.meta_steps == 0 {
+            "No meta-step is taken: both networks keep the weights that they were drawn with."
+        } else {
+            "The mean of F along the unroll over F(0), on the batch of each step; no optimizer can bring it to 0."
+        };
         let mut loss = figures.figure("loss", "Meta-training", caption);
         loss.x(Axis::linear("meta-step").domain(0.0, self.setting.meta_steps.max(1) as f64));
         loss.y(Axis::log("mean F / F(0)"));
@@ -801,9 +804,11 @@ impl Exhibit for StructuredL2o {
         let fista =
             self.exams[1].classics[0].get(EARLY).filter(|gaps| gaps.len() == TEST).map(|gaps| quartiles(gaps)[1]);
         let early = self.median(1, 0, EARLY).zip(fista).map(|(ours, fista)| ours / fista);
+        let instances =
+            if self.setting.shift == Shift::None { "instances that are not shifted" } else { "the shifted instances" };
         let clauses = vec![
             Clause::at_most(
-                "On the shifted instances its median gap after 100 iterations is {value}, at most {high}.",
+                format!("On {instances} its median gap after 100 iterations is {{value}}, at most {{high}}."),
                 late,
                 1e-3,
             ),

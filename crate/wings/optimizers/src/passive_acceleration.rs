@@ -100,6 +100,9 @@ pub enum Who {
 /// The four that iterate.
 const METHODS: [Who; 4] = [Who::Nesterov, Who::Triple, Who::Ball, Who::Descent];
 
+/// Those drawn in the picture of velocities, from back to front.
+const JUMPING: [Who; 3] = [Who::Ball, Who::Triple, Who::Nesterov];
+
 impl Who {
     fn id(self) -> &'static str {
         CARD.contenders[self as usize].id
@@ -257,8 +260,14 @@ struct Fixed {
     field: Option<Field>,
     /// How long the flow runs.
     end: f64,
-    /// The half height of the picture of velocities.
+    /// The half width and the half height of the picture of velocities.
+    places: f64,
     speeds: f64,
+}
+
+/// The unit of time in which the slow motion $x-x'=-\tfrac a{1-b}\nabla f$ of a method has the velocity $-\alpha\nabla f$.
+fn unit(rule: &TripleMomentum, alpha: f64) -> f64 {
+    rule.rate / ((1.0 - rule.momentum) * alpha)
 }
 
 impl Fixed {
@@ -279,7 +288,7 @@ impl Fixed {
                 let [low, l] = bends
                     .fold([f64::INFINITY, 0.0], |[low, high], [a, b]| [low.min(a), if b > high { b } else { high }]);
                 if !(1e-6..1e6).contains(&l) {
-                    return Err(Error::of("formula", "is to bend upwards somewhere in the window, by 1e-6 to 1e6"));
+                    return Err(Error::of("formula", "is to bend upwards somewhere in the window, by 10⁻⁶ to 10⁶"));
                 }
                 (Objective::Plane(f), low.max(l / kappa), l)
             }
@@ -309,13 +318,28 @@ impl Fixed {
         let Setting { alpha, beta, .. } = *setting;
         // Until the slower of the two motions has come to e^-20, but no more than an explicit method carries.
         let end = (20.0 / (alpha * m).min(beta)).min(3000.0 / (alpha * l + beta));
-        let mut slope = [0.0, 0.0];
-        objective.value_and_gradient(&[-begin[0].abs(), 0.0], &mut slope);
         // From rest on a parabola of curvature c the flow gets as fast as αf'r^(-r/(r-1)), where r = αc/β.
         let r = alpha * l / beta;
         let share = if (r - 1.0).abs() < 1e-6 { exp(-1.0) } else { exp(-r * log(r) / (r - 1.0)) };
-        let speeds = (0.45 * alpha * slope[0].abs().max(l)).max(1.1 * alpha * share * g[0].abs());
-        Ok(Self { setting: setting.clone(), objective, m, l, begin, least, minimum, first, field, end, speeds })
+        // The methods may jump farther than the start, and faster than the flow. A tenth of αL shows the manifold's bends.
+        let (mut far, mut fast) = (begin[0].abs().max(2.2), (alpha * share * g[0].abs()).max(0.1 * alpha * l));
+        if field.is_none() {
+            for who in JUMPING {
+                let (mut rule, mut x) = (who.constants(m, l), begin.clone());
+                for _ in 0..STEPS {
+                    let before = x[0];
+                    rule.advance(&mut x, &mut |x, g| objective.value_and_gradient(x, g));
+                    if x[0].abs() >= 1e6 {
+                        break;
+                    }
+                    far = far.max(x[0].abs());
+                    fast = fast.max((x[0] - before).abs() / unit(&rule, alpha));
+                }
+            }
+        }
+        let (places, speeds) = (1.15 * far, 1.1 * fast);
+        let setting = setting.clone();
+        Ok(Self { setting, objective, m, l, begin, least, minimum, first, field, end, places, speeds })
     }
 
     /// $(\dot x,\dot y)$ at the state $(x,y)$, one after the other.
@@ -431,9 +455,7 @@ impl PassiveAcceleration {
             let before = run.x[0];
             run.rule.advance(&mut run.x, &mut |x, g| fixed.objective.value_and_gradient(x, g));
             if run.x.len() == 1 {
-                // The unit of time in which the slow motion x - x' = -a/(1-b) ∇f has the velocity -α∇f.
-                let h = run.rule.rate / ((1.0 - run.rule.momentum) * fixed.setting.alpha);
-                run.path.push(run.x[0], (run.x[0] - before) / h);
+                run.path.push(run.x[0], (run.x[0] - before) / unit(&run.rule, fixed.setting.alpha));
             }
         }
         self.k += 1;
@@ -470,7 +492,9 @@ impl PassiveAcceleration {
     fn phase(&self, figures: &mut Figures) {
         let fixed = &self.fixed;
         let alpha = fixed.setting.alpha;
-        let (wide, high) = (fixed.begin[0].abs().max(2.2) * 1.15, fixed.speeds);
+        // Without its damping the flow may be faster than was foreseen.
+        let seen = self.flow_path.ys().fold(0.0_f64, |most, y| most.max(y.abs()));
+        let (wide, high) = (fixed.places, fixed.speeds.max(1.05 * seen));
         let caption = "Arrows: the flow. On the dashed manifold ψ = 0 the motion is gradient flow; an orbit that never \
                        comes down to it never arrives.";
         let mut phase = figures.figure("phase", "Position and velocity", caption);
@@ -494,7 +518,7 @@ impl PassiveAcceleration {
             (-alpha * g[0]).clamp(-1.1 * high, 1.1 * high)
         });
         phase.line(&xs, manifold).ink(Ink::Strong).dashed().label("ψ = 0");
-        for who in [Who::Ball, Who::Triple, Who::Nesterov] {
+        for who in JUMPING {
             if let Some(run) = self.run(who).filter(|_| self.methods.contains(who)) {
                 path(&mut phase, who.id(), &run.path);
             }

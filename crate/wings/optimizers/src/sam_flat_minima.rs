@@ -122,8 +122,9 @@ const TEST: usize = 1000;
 const DECAY: f64 = 5e-3;
 /// Gradients that each run takes in one step of the exhibit.
 const SHARE: usize = 10;
-/// Steps between two entries of the curves.
+/// Steps between two entries of the curves, at least, and entries at most.
 const EVERY: usize = 5;
+const ENTRIES: usize = 80;
 const LANCZOS: usize = 24;
 const EIGENVALUES: usize = 5;
 /// Points of the Hessian's loss, at most.
@@ -459,7 +460,8 @@ impl Exhibit for SamFlatMinima {
                     run.advance(&fixed);
                 }
             }
-            if self.k.is_multiple_of(EVERY) || goal == self.gradients() {
+            let every = self.training().div_ceil(ENTRIES).max(EVERY);
+            if self.k.is_multiple_of(every) || goal == self.gradients() {
                 self.record();
             }
         } else {
@@ -510,7 +512,8 @@ impl Exhibit for SamFlatMinima {
         loss.x(across()).y(Axis::linear("training loss").or(Scale::Log));
         self.loss.draw(&mut loss);
 
-        let caption = "The largest eigenvalues of the Hessian where training ended; lines are means over the seeds.";
+        let caption = "The largest eigenvalues of the Hessian where training ended. Lines: of SAM and SGD the means over five \
+                       seeds, of the others the first seed's.";
         let mut spectrum = figures.figure("spectrum", "How sharp the minimum is", caption);
         let names = (1..=EIGENVALUES).map(|k| format!("λ{k}"));
         spectrum.x(Axis::categories("in order", names)).y(Axis::log("eigenvalue"));

@@ -490,7 +490,8 @@ impl Exhibit for ScheduleFreeRun {
             bound.line(lane.curve.xs(), lane.curve.ys()).ink(Ink::Tone(beta));
         }
 
-        let caption = "Where the gap stands now against β, at the visitor's γ; level: the schedules planned for the latest horizon.";
+        let caption =
+            "Where the gap stands now against β, at your γ; level: the schedules planned for the latest horizon.";
         let mut sweep = figures.figure("beta", "The gap against β", caption);
         sweep.x(Axis::linear("β").domain(-0.02, 1.02)).y(Axis::log(what));
         let now: Vec<f64> = self.betas.iter().filter_map(|lane| lane.curve.last().map(|last| last[1])).collect();

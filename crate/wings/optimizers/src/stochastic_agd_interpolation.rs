@@ -522,8 +522,8 @@ impl Exhibit for StochasticAgd {
             "counts",
             "Iterations, by the strength of the noise",
             format!(
-                "To {target:.0e} of f at the start; accelerated SGD has {name}. Dashed: slopes ½ and 1. A run that did not \
-                 get there has no dot."
+                "To the target accuracy; accelerated SGD has {name}. Dashed: slopes ½ and 1. A run that did not get there \
+                 has no dot."
             ),
         );
         let ends = if single { [fixed.problem.growth(16.0), fixed.problem.growth(1.0)] } else { [1.0, 16.0] };

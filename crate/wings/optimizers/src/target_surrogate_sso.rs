@@ -659,9 +659,9 @@ impl Exhibit for TargetSurrogate {
             path(&mut paths, IDS[k], &self.runs[k].path);
         }
 
+        let dear = if price == 1.0 { "one inner step".to_owned() } else { format!("{price} inner steps") };
         let caption = format!(
-            "Until the gap is a thousandth or the run has diverged, or so far. A call costs {price:.0} inner steps; pale: \
-             the inner steps."
+            "Until the gap is a thousandth or the run has diverged, or so far. A call costs {dear}; pale: the inner steps."
         );
         let names = [ours.as_str(), "m = 1", "m = 5", "m = 100", "Armijo", "Adam"];
         let mut cost = figures.figure("cost", "The bill", caption);
