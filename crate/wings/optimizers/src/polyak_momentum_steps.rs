@@ -357,6 +357,15 @@ impl Fixed {
         }
     }
 
+    /// That gap as it is written.
+    fn target(&self) -> &'static str {
+        match self.setting.objective {
+            Problem::Quadratic => "10⁻⁸",
+            Problem::Logistic => "10⁻⁶",
+            Problem::Network => "0.1",
+        }
+    }
+
     /// Iterations of the runs that are drawn.
     fn shown(&self) -> usize {
         match self.setting.objective {
@@ -545,8 +554,9 @@ impl Exhibit for PolyakMomentum {
         let setting = &self.fixed.setting;
         let (target, most, _) = self.fixed.race();
         let caption = format!(
-            "Iterations until the gap is {target:e} of the first, each dot a run; on the dashed line, not within {most}. A \
-             flat curve is indifferent to β."
+            "Iterations until the gap is {} of the first, each dot a run; on the dashed line, not within {most}. A flat \
+             curve is indifferent to β.",
+            self.fixed.target()
         );
         let mut sweep = figures.figure("sweep", "Iterations against momentum", caption);
         sweep.x(Axis::linear("momentum β").domain(-0.02, 1.02)).y(Axis::log("iterations"));
