@@ -530,7 +530,7 @@ impl Exhibit for ScheduleRefinement {
         let caption = "Each schedule at the rate that is the best so far.";
         let mut gaps = curves.figure(figures, "gap", "On the way", caption, ["step t", what]);
         if let Some(bound) = fixed.bound() {
-            gaps.line([0.0, fixed.horizon as f64], [bound, bound]).ink(Ink::Strong).dashed().label("DG/√T");
+            gaps.rule_y([bound]).ink(Ink::Strong).dashed().label("DG/√T");
         }
 
         let caption = "The lengths of the pilot's gradients (faint), and their running median.";
