@@ -346,7 +346,9 @@ impl Run {
 impl Run {
     /// One update with this batch, and the size of the next.
     fn update(&mut self, setting: &Setting, model: &Model, batch: &Examples) {
-        let (b, each) = (batch.rows(), self.grows && setting.test == Test::Coordinates);
+        let b = batch.rows();
+        // A full batch is not tested.
+        let each = setting.test == Test::Coordinates && b < model.rows();
         let look = model.look(&self.theta, batch, each);
         // x ← x - α g_B / √Σg_B²
         match &mut self.rule {
@@ -470,7 +472,11 @@ impl Exhibit for AdAdaGrad {
         let axes = ["gradients of single examples", "‖∇f‖ over all examples"];
         self.by_gradients.figure(figures, "gradients", "What a gradient buys", caption, axes);
 
-        let work = || Axis::linear("gradients of single examples").domain(0.0, budget).or(Scale::Log);
+        // One coordinate or another asks for everything after an update or two, which only a log axis shows.
+        let work = || match setting.test {
+            Test::Norm => Axis::linear("gradients of single examples").domain(0.0, budget).or(Scale::Log),
+            Test::Coordinates => Axis::log("gradients of single examples").domain(1.0, budget).or(Scale::Linear),
+        };
         let caption = format!("A growing batch is full with {} examples.", model.rows());
         let mut batches = figures.figure("batch", "The batch", caption);
         batches.x(work()).y(Axis::log("examples in a batch").domain(1.0, 2.0 * model.rows() as f64));
@@ -478,18 +484,29 @@ impl Exhibit for AdAdaGrad {
             batches.line(run.batches.xs(), run.batches.ys()).of(run.id);
         }
 
-        let caption = "Above 1 a batch's noise exceeds what is tolerated. It is drawn until a batch is full.";
+        let (caption, ratio) = match setting.test {
+            Test::Norm => (
+                "Above 1 a batch's noise exceeds what is tolerated. It is drawn until a batch is full.",
+                "Var / (b η²‖g‖²)",
+            ),
+            Test::Coordinates => (
+                "Of all parameters, the one whose noise is largest beside its mean gradient. Above 1 it exceeds what is \
+                 tolerated. It is drawn until a batch is full.",
+                "largest Var / (b η²g²)",
+            ),
+        };
         let mut test = figures.figure("test", "The test", caption);
-        test.x(work()).y(Axis::log("Var / (b η²‖g‖²)"));
+        test.x(work()).y(Axis::log(ratio));
         for (id, faint) in [("small", true), ("middle", true), ("sgd", false), ("adaptive", false)] {
-            if let Some(run) = self.run(id) {
+            // A constant batch of one is never tested.
+            if let Some(run) = self.run(id).filter(|run| run.grows || run.batch > 1) {
                 let mark = test.line(run.ratios.xs(), run.ratios.ys()).of(id);
                 if faint {
                     mark.faint();
                 }
             }
         }
-        test.line([0.0, budget], [1.0, 1.0]).ink(Ink::Strong).dashed().label("threshold");
+        test.rule_y([1.0]).ink(Ink::Strong).dashed().label("threshold");
 
         let names = ["AdAdaGrad", "b₀", "64", "512", "full", "SGD"];
         let caption = "How many updates the budget has made so far.";

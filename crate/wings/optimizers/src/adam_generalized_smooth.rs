@@ -472,14 +472,19 @@ impl Exhibit for AdamGeneralized {
 
     fn figures(&self, figures: &mut Figures) {
         let setting = &self.fixed.setting;
-        let caption =
-            "Each dot: runs of that length, with their own step and memory. The dashed line has the slope −1/4.";
+        // A mean that holds a diverged run, which counts as LOST, has no place among the others.
+        let bound = LOST / SEEDS[0] as f64;
+        let gone = self.shown().any(|who| self.norms(who).iter().any(|p| p[1] >= bound));
+        let caption = format!(
+            "Each dot: runs of that length, with their own step and memory. The dashed line has the slope −1/4.{}",
+            if gone { " Where a run has diverged there is no dot." } else { "" }
+        );
         let mut rate = figures.figure("rate", "The mean gradient norm against the horizon", caption);
         rate.x(Axis::log("horizon T").domain(800.0, 125_000.0)).y(Axis::log("mean of ‖∇f‖"));
         let guide = HORIZONS.map(|horizon| 1.2 * pow(horizon as f64 / 1000.0, -0.25));
         rate.line(HORIZONS.map(|horizon| horizon as f64), guide).ink(Ink::Muted).dashed().label("T^(−1/4)");
         for who in self.shown() {
-            let norms: Vec<[f64; 2]> = self.norms(who).into_iter().filter(|p| p[1] < LOST).collect();
+            let norms: Vec<[f64; 2]> = self.norms(who).into_iter().filter(|p| p[1] < bound).collect();
             if !norms.is_empty() {
                 rate.line(norms.iter().map(|p| p[0]), norms.iter().map(|p| p[1])).of(who.id());
                 rate.dot(norms.iter().map(|p| p[0]), norms.iter().map(|p| p[1])).of(who.id());

@@ -120,12 +120,19 @@ pub struct Setting {
     /// The length of the steps, which fall as α/√t.
     #[control(label = "α", range = 0.01..=2.0, log, default = 0.5)]
     pub alpha: f64,
-    /// How many costs arrive.
+    /// How many costs arrive; of the digits, where a step moves 650 weights, a tenth of that.
     #[control(label = "steps T", range = 1000..=2_000_000, log, default = 200_000)]
     pub horizon: usize,
     /// Whose lines are drawn. All of them run.
     #[control(label = "show", default = Shown::All, live)]
     pub show: Shown,
+}
+
+impl Setting {
+    /// The steps that are taken.
+    fn steps(&self) -> usize {
+        if self.stream == Stream::Digits { self.horizon / 10 } else { self.horizon }
+    }
 }
 
 /// The rules, in the order of the contenders.
@@ -510,7 +517,7 @@ impl Exhibit for Amsgrad {
         // Even in log t, as the pictures are, and no more between two than a frame can take.
         let most = if softmax.is_some() { 50 } else { 20_000 };
         let mut records = vec![0];
-        for wanted in log_spaced(1.0, setting.horizon as f64, 240) {
+        for wanted in log_spaced(1.0, setting.steps() as f64, 240) {
             let wanted = wanted.round() as usize;
             let mut last = records.last().copied().unwrap_or(0);
             while wanted > last {
@@ -555,7 +562,7 @@ impl Exhibit for Amsgrad {
     fn figures(&self, figures: &mut Figures) {
         let setting = &self.fixed.setting;
         let digits = self.fixed.softmax.is_some();
-        let times = || Axis::log("step t").domain(1.0, setting.horizon as f64);
+        let times = || Axis::log("step t").domain(1.0, setting.steps() as f64);
         let shown = || IDS.iter().zip(&self.runners).rev().filter(|(id, _)| self.is_shown(id));
 
         let (title, caption) = if digits {
@@ -591,8 +598,8 @@ impl Exhibit for Amsgrad {
         } else {
             (
                 "Average regret",
-                "What was paid beyond the best fixed point, per step. A method that learns falls without end; Adam stays \
-                 at the price of the worst point.",
+                "What was paid beyond the best fixed point, per step. A method that learns falls without end; one that is \
+                 led astray stays at the price of the worst point.",
                 "R(t)/t",
             )
         };
@@ -612,7 +619,7 @@ impl Exhibit for Amsgrad {
             "What one unit of gradient moves the weight of a pixel that is seldom inked, times √t. Dots: images where it is."
         } else {
             "How far one unit of gradient moves x, times √t, in the last steps. Dots: the rare large gradients, at which \
-             Adam's step is short."
+             Adam's step is shortest."
         };
         let mut step = figures.figure("step", "The steps, close up", caption);
         let (window, period) = (setting.stream.window(), setting.stream.period());
@@ -631,9 +638,10 @@ impl Exhibit for Amsgrad {
             step.dot(dots.iter().map(|dot| dot.0), dots.iter().map(|dot| dot.1)).of(id);
         }
 
+        let edge = &self.fixed.region.edge;
+        let line = if edge.is_empty() { "" } else { " Line: the steps of one period cancel." };
         let caption = format!(
-            "Where Adam ends after {} steps of C, −1, −1, … with this β₁ and α: −1 is right. Line: the steps of one \
-             period cancel.",
+            "Where Adam ends after {} steps of C, −1, −1, … with this β₁ and α: −1 is right.{line}",
             Region::STEPS
         );
         let mut region = figures.figure("region", "Adam's failure region", caption);
@@ -641,8 +649,9 @@ impl Exhibit for Amsgrad {
         region.x(Axis::log("C").domain(low, high)).y(Axis::linear("β₂").domain(0.0, 1.0));
         let grid = Grid { values: &self.fixed.region.ends, columns: Region::COLUMNS, x: Region::C, y: [0.0, 1.0] };
         region.raster(grid, Colors::diverging("where Adam ends").domain(-1.0, 1.0));
-        let edge = &self.fixed.region.edge;
-        region.line(edge.iter().map(|p| p[0]), edge.iter().map(|p| p[1])).ink(Ink::Strong).label("drift is zero");
+        if !edge.is_empty() {
+            region.line(edge.iter().map(|p| p[0]), edge.iter().map(|p| p[1])).ink(Ink::Strong).label("drift is zero");
+        }
         if setting.stream == Stream::Periodic3 {
             region
                 .dot([setting.c], [setting.beta2])
@@ -714,7 +723,7 @@ impl Exhibit for Amsgrad {
                 "digits",
                 "Handwritten digits",
                 "On real data the repair does not pay: AMSGrad keeps the early, large gradients in mind.",
-                Setting { stream: Stream::Digits, beta1: 0.9, beta2: 0.999, horizon: 20_000, alpha: 0.1, ..default },
+                Setting { stream: Stream::Digits, beta1: 0.9, beta2: 0.999, alpha: 0.1, ..default },
             ),
         ]
     }

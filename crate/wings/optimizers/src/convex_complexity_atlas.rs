@@ -260,8 +260,10 @@ impl Atlas {
         let problem = &self.fixed.problem;
         let caption = match self.fixed.setting.functions {
             Class::Saddle => "The first player's mean strategy.",
-            _ if problem.zone.is_empty() => "Where each method is, coordinate by coordinate.",
-            _ => "Where each method is. On the worst quadratic a step reaches one coordinate further.",
+            Class::Smooth | Class::StronglyConvex | Class::Composite if !problem.zone.is_empty() => {
+                "Where each method is. On the worst quadratic a step reaches one coordinate further."
+            }
+            _ => "Where each method is, coordinate by coordinate.",
         };
         let mut figure = figures.figure("profile", "Coordinates", caption);
         figure.x(Axis::linear("coordinate i")).y(Axis::linear("xᵢ"));
@@ -321,7 +323,8 @@ impl Exhibit for Atlas {
             None if zone.is_empty() => "Each gap and, dashed, the bound that is proved of it.",
             None => "Each gap and, dashed, its bound. Shaded: what no method that follows gradients can reach.",
         };
-        let mut gap = figures.figure("gap", "Gaps, bounds and the forbidden zone", caption);
+        let title = if zone.is_empty() { "Gaps and bounds" } else { "Gaps, bounds and the forbidden zone" };
+        let mut gap = figures.figure("gap", title, caption);
         let label = if fixed.setting.functions == Class::Saddle { "duality gap" } else { "f − f*" };
         gap.x(time()).y(Axis::log(label));
         if let Some(low) = zone.iter().map(|p| p[1]).reduce(f64::min) {
@@ -347,7 +350,7 @@ impl Exhibit for Atlas {
         }
 
         let caption = "What each asks for in an iteration, what is proved, and the greatest share of it that was met.";
-        let verdict = |run: &Run| if run.worst > 1.0 { "exceeds its bound" } else { "within its bound" };
+        let verdict = |run: &Run| if run.worst > 1.0 { "exceeded" } else { "kept" };
         let known = |x: f64| if x.is_finite() { x } else { 0.0 };
         figures
             .figure("table", "Methods", caption)
@@ -358,7 +361,7 @@ impl Exhibit for Atlas {
             .numbers("gap", self.runs.iter().map(|run| known(run.gap)))
             .numbers("its bound", self.runs.iter().map(|run| known(run.limit)))
             .numbers("greatest gap/bound", self.runs.iter().map(|run| run.worst))
-            .words("verdict", self.runs.iter().map(verdict));
+            .words("the bound is", self.runs.iter().map(verdict));
     }
 
     fn claim(&self) -> Claim {

@@ -441,11 +441,17 @@ impl Exhibit for DiffGradHills {
             }
         }
 
-        let mut friction = figures.figure(
-            "friction",
-            "The friction",
-            "What diffGrad multiplies Adam's step by: one half where the gradient is steady, one where it leaps.",
-        );
+        let caption = match self.setting.friction {
+            Friction::Size => {
+                "What diffGrad multiplies Adam's step by: one half where the gradient is steady, one where it leaps."
+            }
+            Friction::Off => "What Adam's step is multiplied by: one, as the brake is off and diffGrad is Adam.",
+            Friction::Signed => {
+                "What diffGrad multiplies Adam's step by: one half where the gradient is steady, less where it grows, more \
+                 where it shrinks."
+            }
+        };
+        let mut friction = figures.figure("friction", "The friction", caption);
         friction.x(times()).y(Axis::linear("ξ").domain(0.0, 1.05));
         friction.rule_y([0.5, 1.0]).ink(Ink::Muted).dashed();
         friction.line(self.runners[0].friction.xs(), self.runners[0].friction.ys()).of("diffgrad");

@@ -893,8 +893,14 @@ impl Exhibit for LionLyapunov {
         energy.line(xs(&lion), ys(&lion)).of("lion");
         energy.dot(xs(&rises), ys(&rises)).ink(Ink::Accent).radius(2.0).label("H rises");
 
-        let caption =
-            "Outside the body, the distance falls by at least 1/(1 + ελ) at every step: under the dashed line.";
+        let left = [&self.adamw_track, &self.lion_track].iter().any(|track| track.distance.last().is_some());
+        let caption = if fixed.first_distance > 0.0 {
+            "Outside the body, Lion's distance falls by at least 1/(1 + ελ) at every step: under the dashed line."
+        } else if left {
+            "All start inside the body. A line is the distance of one that has left it."
+        } else {
+            "All start inside the body, and none has left it: there is no distance to draw."
+        };
         let mut distance = figures.figure("distance", "The distance to the walls", caption);
         distance.x(Axis::linear("iteration t")).y(Axis::log("distance of λx to D"));
         if fixed.first_distance > 0.0 {
@@ -923,8 +929,9 @@ impl Exhibit for LionLyapunov {
         kinetic.raster(fixed.kinetic.grid(), Colors::sequential("K(m)"));
         let mut u = vec![0.0; fixed.dimension];
         fixed.f.k.gradient(&self.lion.m, &mut u);
-        // A long momentum is shown at the edge, in its direction.
-        let shrink = (1.9 / self.lion.m[0].abs().max(self.lion.m[1].abs()).max(1e-300)).min(1.0);
+        // A long momentum is shown at the edge, in its direction, with room for the step.
+        let room = 2.9 - u[0].abs().max(u[1].abs());
+        let shrink = (room / self.lion.m[0].abs().max(self.lion.m[1].abs()).max(1e-300)).min(1.0);
         let m = [self.lion.m[0] * shrink, self.lion.m[1] * shrink];
         kinetic.arrow([m[0]], [m[1]], [u[0]], [u[1]]).of("lion");
         kinetic.dot([m[0]], [m[1]]).of("lion").radius(4.0);

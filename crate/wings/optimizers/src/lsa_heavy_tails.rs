@@ -538,14 +538,13 @@ impl Exhibit for LsaHeavyTails {
     fn figures(&self, figures: &mut Figures) {
         let fixed = &*self.fixed;
         let count = self.errors.len().max(1) as f64;
-        let caption = "The share of chains whose error exceeds t. A normal law falls off a cliff; the measured tail follows \
-                       a power of t.";
-        let mut tail = figures.figure("tail", "How rare is a large error?", caption);
-        tail.x(Axis::log("error t").unit("CLT deviations").domain(0.1, 300.0))
-            .y(Axis::log("share of chains beyond t").domain(1e-6, 1.5));
-        let normal = (0..EDGES).map(|k| [edge(k), normal_survival(&fixed.variances, edge(k) * fixed.scale)]);
-        let normal: Vec<[f64; 2]> = normal.take_while(|[_, share]| *share > 1e-7).collect();
-        tail.line(normal.iter().map(|p| p[0]), normal.iter().map(|p| p[1])).of("gaussian");
+        let caption = match fixed.kappa {
+            Some(_) => {
+                "The share of chains whose error exceeds t. A normal law falls off a cliff; the measured tail follows a \
+                 power of t."
+            }
+            None => "The share of chains whose error exceeds t, beside that of a normal law, which falls off a cliff.",
+        };
         let mut survival = Vec::new();
         let mut beyond = 0;
         for k in (0..EDGES).rev() {
@@ -554,6 +553,14 @@ impl Exhibit for LsaHeavyTails {
                 survival.push([edge(k), f64::from(beyond) / count]);
             }
         }
+        let farthest = survival.first().map_or(0.0, |p| p[0]);
+        let end = [300.0, 1e3, 1e4].into_iter().find(|end| farthest <= *end).unwrap_or(1e4);
+        let mut tail = figures.figure("tail", "How rare is a large error?", caption);
+        tail.x(Axis::log("error t").unit("CLT deviations").domain(0.1, end))
+            .y(Axis::log("share of chains beyond t").domain(1e-6, 1.5));
+        let normal = (0..EDGES).map(|k| [edge(k), normal_survival(&fixed.variances, edge(k) * fixed.scale)]);
+        let normal: Vec<[f64; 2]> = normal.take_while(|[_, share]| *share > 1e-7).collect();
+        tail.line(normal.iter().map(|p| p[0]), normal.iter().map(|p| p[1])).of("gaussian");
         tail.line(survival.iter().map(|p| p[0]), survival.iter().map(|p| p[1])).of("lsa");
         if let (Some(kappa), Some(start)) = (fixed.kappa, quantile(&self.errors, 0.99)) {
             let from = start / fixed.scale;
@@ -564,6 +571,11 @@ impl Exhibit for LsaHeavyTails {
 
         let caption = if fixed.setting.instance == Instance::Td {
             "Hill's estimate at each step size. For matrices that do not commute no κ is computed.".to_owned()
+        } else if fixed.kappas.is_empty() {
+            format!(
+                "No κ is below {HIGHEST} at any step size. Dots: Hill's estimate from {SWEPT} chains each; the ring is this \
+                 run's. High indices are out of their reach."
+            )
         } else {
             format!(
                 "Line: κ from its equation, where it is below {HIGHEST}. Dots: Hill's estimate from {SWEPT} chains each; the \
@@ -571,14 +583,17 @@ impl Exhibit for LsaHeavyTails {
             )
         };
         let mut index = figures.figure("index", "The step size sets the exponent", caption);
-        index.x(Axis::log("step size α").domain(0.01, 0.45)).y(Axis::log("exponent of the tail").domain(0.3, HIGHEST));
-        index.line(fixed.kappas.iter().map(|p| p[0]), fixed.kappas.iter().map(|p| p[1])).ink(Ink::Accent).label("κ(α)");
+        index.x(Axis::log("step size α").domain(0.009, 0.5)).y(Axis::log("exponent of the tail").domain(0.3, HIGHEST));
+        if !fixed.kappas.is_empty() {
+            let line = index.line(fixed.kappas.iter().map(|p| p[0]), fixed.kappas.iter().map(|p| p[1]));
+            line.ink(Ink::Accent).label("κ(α)");
+        }
         index.dot(self.hills.iter().map(|p| p[0]), self.hills.iter().map(|p| p[1])).of("lsa").label("Hill estimate");
         if let Some(found) = hill(&self.errors) {
             index.dot([fixed.setting.alpha], [found.min(HIGHEST)]).of("lsa").symbol(Symbol::Ring).radius(6.0);
         }
 
-        let caption = "The same errors, near zero: here the normal law is not far off. (The first component, if there are \
+        let caption = "The same errors, near zero, where the normal law comes nearest. (The first component, if there are \
                        two.)";
         let mut bulk = figures.figure("bulk", "The bulk", caption);
         bulk.x(Axis::linear("error").unit("CLT deviations").domain(-4.0, 4.0))
@@ -589,7 +604,12 @@ impl Exhibit for LsaHeavyTails {
         let density = |k: usize| exp(-0.5 * place(k) * place(k)) / (2.0 * PI).sqrt();
         bulk.line((0..BINS).map(place), (0..BINS).map(density)).of("gaussian");
 
-        let caption = "Ten chains. Nothing announces a burst, and nothing in their variance tells how high one can go.";
+        let caption = match fixed.kappa {
+            Some(_) => {
+                "Ten chains. Nothing announces a burst, and nothing in their variance tells how high one can go."
+            }
+            None => "The first component of ten chains, which start at the solution.",
+        };
         let mut chains = figures.figure("chains", "Single chains", caption);
         chains.x(Axis::linear("step n").domain(0.0, STEPS as f64)).y(Axis::linear("error θₙ − θ*"));
         for (k, path) in self.paths.iter().enumerate() {
@@ -610,15 +630,15 @@ impl Exhibit for LsaHeavyTails {
             );
             clauses.push(Clause::within(text, hill(&self.errors), 0.75 * kappa, 1.25 * kappa).pending_while(open));
         }
-        clauses.push(
-            Clause::at_least(
-                "The error that one chain in 10 000 exceeds is {value} standard deviations, at least {low}: twice the \
-                 normal law's.",
-                ratio,
-                limit,
-            )
-            .pending_while(open),
-        );
+        // Of fewer chains the largest error is as far as one can see.
+        let text = if fixed.setting.chains < 10_000 {
+            "The largest error of all is {value} standard deviations, at least {low}: twice that which one in 10 000 normal \
+             errors exceeds."
+        } else {
+            "The error that one chain in 10 000 exceeds is {value} standard deviations, at least {low}: twice the normal \
+             law's."
+        };
+        clauses.push(Clause::at_least(text, ratio, limit).pending_while(open));
         Claim::new(clauses)
     }
 

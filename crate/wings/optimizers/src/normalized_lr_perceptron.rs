@@ -566,14 +566,27 @@ impl Exhibit for NormalizedLr {
             }
         }
 
-        let caption = "With a large γ the loss rises, and is no sign of failure: it may mean that the end is nearer.";
+        let perceptrons = self.show == Shown::Perceptron;
+        let caption = if perceptrons {
+            "Perceptrons descend no logistic loss; show LR+GD to see one."
+        } else {
+            "With a large γ the loss rises, and is no sign of failure: it may mean that the end is nearer."
+        };
         let mut loss = figures.figure("loss", "Logistic loss", caption);
         loss.x(iterations()).y(Axis::log("logistic loss"));
         for (k, method) in self.shown().filter(|(_, method)| matches!(method, Method::Lr | Method::Normalised)) {
             loss.line(self.losses[k].xs(), self.losses[k].ys()).of(method.id());
         }
 
-        let caption = "On the points above. A gap: not within the count's limit.";
+        let counted = self.counts.len() == fixed.jobs.len();
+        let none = |method| self.counted(false, method, None).is_empty();
+        let caption = if perceptrons {
+            "Perceptrons have no step size; show LR+GD to see what it does."
+        } else if counted && none(Method::Lr) && none(Method::Normalised) {
+            "On the points above. At no step were they separated within the count's limit."
+        } else {
+            "On the points above. A gap: not within the count's limit."
+        };
         let mut by_step = figures.figure("by-step", "Iterations to separation, by step", caption);
         by_step.x(Axis::log("step γ").domain(0.01, 1e6)).y(Axis::log("iterations"));
         by_step.rule_x([setting.gamma]).ink(Ink::Muted).dashed();
@@ -583,31 +596,36 @@ impl Exhibit for NormalizedLr {
             by_step.dot(xs(&points), ys(&points)).of(method.id());
         }
 
-        let caption =
-            "One hard point among n: LR+GD and the batch perceptron pay in proportion to n, the means do not.";
+        let caption = if setting.flip {
+            "One point among n has the wrong label: no line separates them, and no count comes to an end."
+        } else {
+            "One hard point among n, at your angle. If it takes more than a step, LR+GD and the batch perceptron pay in \
+             proportion to n, the means do not. A gap: not within the count's limit."
+        };
         let mut by_size = figures.figure("by-size", "Iterations to separation, by n", caption);
         by_size.x(Axis::log("number of points n").domain(8.0, 1250.0)).y(Axis::log("iterations"));
         for (_, method) in self.shown() {
             let gamma = if method == Method::Lr { LARGE } else { setting.gamma };
             let points = self.counted(true, method, Some(gamma));
+            let name = match method {
+                Method::Lr => Some("LR+GD, γ = 10⁴"),
+                Method::Normalised => Some("normalised, your γ"),
+                _ => None,
+            };
             let line = by_size.line(xs(&points), ys(&points)).of(method.id());
-            match method {
-                Method::Lr => {
-                    line.label("LR+GD, γ = 10⁴");
-                }
-                Method::Normalised => {
-                    line.label("normalised, your γ");
-                }
-                _ => {
-                    line.dashed();
-                }
+            match name {
+                Some(name) => line.label(name),
+                None => line.dashed(),
+            };
+            let dots = by_size.dot(xs(&points), ys(&points)).of(method.id());
+            if let Some(name) = name {
+                dots.label(name);
             }
-            by_size.dot(xs(&points), ys(&points)).of(method.id());
         }
         if self.is_shown(Method::Normalised) {
             let points = self.counted(true, Method::Normalised, Some(LARGE));
             by_size.line(xs(&points), ys(&points)).of("normalised").dashed().label("normalised, γ = 10⁴");
-            by_size.dot(xs(&points), ys(&points)).of("normalised");
+            by_size.dot(xs(&points), ys(&points)).of("normalised").label("normalised, γ = 10⁴");
         }
     }
 

@@ -505,8 +505,14 @@ impl Exhibit for ScheduleRefinement {
         );
         sweep.figure(figures, "sweep", "What the end is worth", caption, ["rate γ", what], FLOOR);
 
-        let caption =
-            "What the rate is multiplied by. The refined schedule is made of the pilot's gradients as they come in.";
+        let more = if self.is_shown("refined") {
+            " The refined schedule is made of the pilot's gradients as they come in."
+        } else if self.is_shown("painted") && fixed.setting.painted == straight() {
+            " Not painted yet, yours is linear decay."
+        } else {
+            ""
+        };
+        let caption = format!("What the rate is multiplied by.{more}");
         let mut schedules = figures.figure("schedules", "The schedules", caption);
         schedules.x(Axis::linear("t / T").domain(0.0, 1.0)).y(Axis::linear("η / max η").domain(0.0, 1.05));
         for (id, eta) in BASE.iter().zip(&fixed.schedules) {
@@ -530,7 +536,7 @@ impl Exhibit for ScheduleRefinement {
         let caption = "Each schedule at the rate that is the best so far.";
         let mut gaps = curves.figure(figures, "gap", "On the way", caption, ["step t", what]);
         if let Some(bound) = fixed.bound() {
-            gaps.line([0.0, fixed.horizon as f64], [bound, bound]).ink(Ink::Strong).dashed().label("DG/√T");
+            gaps.rule_y([bound]).ink(Ink::Strong).dashed().label("DG/√T");
         }
 
         let caption = "The lengths of the pilot's gradients (faint), and their running median.";

@@ -79,6 +79,15 @@ impl Problem {
     fn is_plane(self) -> bool {
         matches!(self, Self::Ellipse | Self::Booth)
     }
+
+    /// The loss at which a run has arrived, and how it is written.
+    fn goal(self) -> (f64, &'static str) {
+        match self {
+            Self::Ellipse | Self::Booth => (1e-8, "10⁻⁸"),
+            Self::LinearNetwork => (1e-4, "10⁻⁴"),
+            Self::Mlp => (0.2, "0.2"),
+        }
+    }
 }
 
 /// Where on the orbit to go, in the plane.
@@ -805,10 +814,11 @@ impl Exhibit for Teleportation {
             Problem::Mlp => (Landscape::Network(Network::mlp(rng)), None),
         };
         let start = setting.start.0[0];
-        let (tolerance, most, batch, count) = match setting.problem {
-            Problem::Ellipse | Problem::Booth => (1e-8, 6000, 4, 10),
-            Problem::LinearNetwork => (1e-4, 3000, 4, 10),
-            Problem::Mlp => (0.2, 1200, 1, 5),
+        let (tolerance, _) = setting.problem.goal();
+        let (most, batch, count) = match setting.problem {
+            Problem::Ellipse | Problem::Booth => (6000, 4, 10),
+            Problem::LinearNetwork => (3000, 4, 10),
+            Problem::Mlp => (1200, 1, 5),
         };
         let fixed = Fixed { setting: setting.clone(), landscape, field, tolerance, most, batch };
         let mut starts = Vec::new();
@@ -878,8 +888,8 @@ impl Exhibit for Teleportation {
         self.draw_orbit(figures);
 
         let caption = format!(
-            "Steps until the loss is {:e}, from {} starts (the first is the one drawn); {} where it is not reached.",
-            fixed.tolerance,
+            "Steps until the loss is {}, from {} starts (the first is the one drawn); {} where it is not reached.",
+            fixed.setting.problem.goal().1,
             self.runs.len(),
             fixed.most
         );

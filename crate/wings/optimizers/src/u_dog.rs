@@ -507,7 +507,8 @@ impl Exhibit for UDogRun {
         // Cells are centred on the first movements and the noises.
         let (half, up) = (10.0_f64.sqrt(), orrery_kernels::math::pow(3000.0, 0.5 / (NOISES - 1) as f64));
         let (x, y) = ([1e-8 / half, 0.1 * half], [1e-3 / up, 3.0 * up]);
-        map.x(Axis::log("r_ε").domain(x[0], x[1])).y(Axis::log("noise σ").domain(y[0], y[1]));
+        // The ring may stand beside the cells.
+        map.x(Axis::log("r_ε").domain(x[0], 1.8)).y(Axis::log("noise σ").domain(y[0], y[1]));
         let ratios = self.ratios();
         let rows = ratios.len() / FIRST.len();
         if rows > 0 {
