@@ -496,18 +496,24 @@ impl DeepSsmShowdown {
     }
 
     fn draw_bounds(&self, figures: &mut Figures) {
-        let caption = "The networks' lower bounds on windows of training, with part of the observations hidden from the encoder, and the \
-                       Kalman filter's exact log-likelihood on whole sequences.";
+        let bounds: Vec<_> =
+            [(0, &self.markov), (1, &self.flow)].into_iter().filter(|(who, _)| self.shows(*who)).collect();
+        let caption = if bounds.is_empty() {
+            "The Kalman filter's exact log-likelihood on whole sequences of training. No network that is shown has a bound."
+        } else {
+            "The networks' lower bounds on windows of training, with part of the observations hidden from the encoder, and the \
+             Kalman filter's exact log-likelihood on whole sequences."
+        };
         let mut figure = figures.figure("bounds", "Bounds during training", caption);
         // Less noise allows of greater densities.
         let (low, high) = (-4.0, if self.settings.noise < 0.1 { 5.0 } else { 1.0 });
         let steps = self.settings.steps as f64;
         let y = Axis::linear("log-likelihood").unit("nats per observation").domain(low, high);
         figure.x(Axis::linear("step of Adam").domain(0.0, steps)).y(y);
-        for (model, id) in [(&self.markov, "dmm"), (&self.flow, "ode")] {
+        for (who, model) in bounds {
             let inside = model.elbo.iter().filter(|[_, y]| (low..=high).contains(y));
             let (x, y): (Vec<f64>, Vec<f64>) = inside.map(|[x, y]| (x, y)).unzip();
-            figure.line(x, y).of(id);
+            figure.line(x, y).of(IDS[who]);
         }
         if let Some(likelihood) = self.likelihood {
             figure.line([0.0, steps], [likelihood.clamp(low, high); 2]).of("em").dashed();

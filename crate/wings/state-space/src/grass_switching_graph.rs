@@ -745,7 +745,10 @@ impl Exhibit for GrassSwitchingGraph {
         self.draw_strips(figures);
         self.draw_plane(figures);
         self.draw_scores(figures);
-        self.draw_radii(figures);
+        // No other model of the edges has a radius to find.
+        if self.settings.edges == Edges::Learned {
+            self.draw_radii(figures);
+        }
         self.draw_edges(figures);
         self.draw_parameters(figures);
     }
