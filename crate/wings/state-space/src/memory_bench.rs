@@ -28,6 +28,7 @@
 
 mod model;
 
+use crate::numerals::numeral;
 use model::Model;
 use orrery_core::figure::{Ink, Symbol};
 use orrery_core::prelude::*;
@@ -185,7 +186,7 @@ pub struct Setting {
     /// How the differential equation becomes a recurrence.
     #[control(label = "discretisation", default = Discretisation::Zoh)]
     pub discretisation: Discretisation,
-    /// How much the step of the selective model depends on the input.
+    /// How much the step of the selective model depends on the input; without that model among those chosen it changes nothing.
     #[control(label = "selectivity s", range = 0.0..=8.0, default = 4.0)]
     pub selectivity: f64,
     /// What they watch.
@@ -867,8 +868,13 @@ impl MemoryBench {
         let lane = self.lanes.iter().find(|lane| lane.family == self.basis_of).unwrap_or(&self.lanes[0]);
         let n = lane.model.size();
         let title = format!("The basis of {}", lane.family.label());
-        let caption =
-            "What one unit input leaves in the first six numbers of the state, by its age, each in units of its peak.";
+        let mut caption = format!(
+            "What one unit input leaves in the first {} numbers of the state, by its age, each in units of its peak.",
+            n.min(6)
+        );
+        if lane.family != self.basis_of {
+            caption += &format!(" {} is not among the models chosen.", self.basis_of.label());
+        }
         let mut figure = figures.figure("basis", title, caption);
         figure.x(Axis::linear("lag").unit("samples").domain(0.0, self.horizon()));
         figure.y(Axis::linear("state").domain(-1.1, 1.1));
@@ -921,7 +927,7 @@ impl MemoryBench {
             _ => "not yet".to_owned(),
         };
         let forms = |lane: &Lane| match lane.greatest > 0.0 {
-            true if lane.apart.is_finite() => format!("{:.0e}", lane.apart / lane.greatest),
+            true if lane.apart.is_finite() => numeral(lane.apart / lane.greatest, 0),
             _ => "none".to_owned(),
         };
         figure
