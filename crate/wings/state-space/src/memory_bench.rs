@@ -792,7 +792,7 @@ impl MemoryBench {
 
     fn draw_memory(&self, figures: &mut Figures) {
         let caption = "Each lag has its own trained read-out, examined on a part of the signal that it never saw. 1 is \
-                       knowing nothing.";
+                       knowing nothing; what errs more than 2 is drawn at 2.";
         let mut figure = figures.figure("memory", "What each memory knows of the past", caption);
         figure.x(Axis::linear("lag").unit("samples").domain(0.0, self.horizon()));
         figure.y(Axis::log("relative error").domain(FLOOR, 2.0));
@@ -824,7 +824,7 @@ impl MemoryBench {
     fn draw_learning(&self, figures: &mut Figures) {
         let (caption, label, rows) = if self.fixed.setting.task.of_the_signal() {
             (
-                "Variance explained in the examination, as the read-out sees more of the signal.",
+                "Variance explained in the examination, as the read-out sees more of the signal. Below zero is drawn as zero.",
                 "variance explained",
                 "samples",
             )
@@ -852,6 +852,12 @@ impl MemoryBench {
             Task::Forecast => "What comes out after one unit input: the weights of the past in the forecast.",
             _ => "How the answer for the first sign weighs an input by its age.",
         };
+        let selective = if self.lanes.iter().any(|lane| !lane.model.is_linear()) {
+            " The selective model has none: what an input does there depends on those after it."
+        } else {
+            ""
+        };
+        let caption = format!("{caption}{selective}");
         let mut figure = figures.figure("kernel", "The kernel that was learned", caption);
         let setting = &self.fixed.setting;
         let shown = if setting.task.of_the_signal() { self.horizon() as usize + 1 } else { setting.places };
@@ -875,6 +881,9 @@ impl MemoryBench {
         if lane.family != self.basis_of {
             caption += &format!(" {} is not among the models chosen.", self.basis_of.label());
         }
+        if lane.blown {
+            caption += " There is none: the recurrence blows up.";
+        }
         let mut figure = figures.figure("basis", title, caption);
         figure.x(Axis::linear("lag").unit("samples").domain(0.0, self.horizon()));
         figure.y(Axis::linear("state").domain(-1.1, 1.1));
@@ -893,7 +902,7 @@ impl MemoryBench {
 
     fn draw_eigenvalues(&self, figures: &mut Figures) {
         let caption = "Dots: eigenvalues of the recurrences; in the unit circle they fade. Crosses: ΔA before it was \
-                       discretised. Spectral filters and the selective model have none of their own.";
+                       discretised, as far as 2.5 from zero. Spectral filters and the selective model have none of their own.";
         let mut figure = figures.figure("eigenvalues", "Eigenvalues", caption);
         figure.x(Axis::linear("real part")).y(Axis::linear("imaginary part")).equal();
         let angles = || (0..=120).map(|i| TAU * f64::from(i) / 120.0);
@@ -903,7 +912,8 @@ impl MemoryBench {
             figure.dot(mapped.iter().map(|z| z.re), mapped.iter().map(|z| z.im)).of(lane.family.name());
         }
         for lane in &self.lanes {
-            let poles = lane.model.eigenvalues().0;
+            // Larger ones would shrink the circle to a dot.
+            let poles: Vec<_> = lane.model.eigenvalues().0.iter().filter(|z| z.norm_sqr() <= 2.5 * 2.5).collect();
             let crosses = figure.dot(poles.iter().map(|z| z.re), poles.iter().map(|z| z.im));
             crosses.of(lane.family.name()).symbol(Symbol::Cross).radius(2.5).faint();
         }
@@ -916,6 +926,7 @@ impl MemoryBench {
         let horizon = |lane: &Lane| {
             let lost = lane.errors.iter().zip(&self.fixed.lags).find(|(error, _)| error.sqrt() > 0.5);
             match (lane.errors.is_empty(), lost) {
+                (true, _) if lane.blown => "none".to_owned(),
                 (true, _) => "not yet".to_owned(),
                 (_, Some((_, lag))) => format!("{lag}"),
                 _ => format!("over {}", self.horizon()),
@@ -923,10 +934,10 @@ impl MemoryBench {
         };
         let score = |lane: &Lane| match (lane.blown, lane.score()) {
             (true, _) => "blown up".to_owned(),
-            (_, Some(score)) => format!("{score:.3}"),
+            (_, Some(score)) => format!("{score:.3}").replace('-', "−"),
             _ => "not yet".to_owned(),
         };
-        let forms = |lane: &Lane| match lane.greatest > 0.0 {
+        let forms = |lane: &Lane| match lane.greatest > 0.0 && !lane.blown {
             true if lane.apart.is_finite() => numeral(lane.apart / lane.greatest, 0),
             _ => "none".to_owned(),
         };
