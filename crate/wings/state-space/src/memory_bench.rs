@@ -850,7 +850,10 @@ impl MemoryBench {
                 "What comes out after one unit input. A white signal would make it a spike at the delay; a slow one leaves the rest free."
             }
             Task::Forecast => "What comes out after one unit input: the weights of the past in the forecast.",
-            _ => "How the answer for the first sign weighs an input by its age.",
+            Task::Parity => "How the answer weighs an input by its age, in units of the greatest weight.",
+            _ => {
+                "How the answer for the first sign weighs an input by its age, in units of the greatest weight where signs may lie. What is beyond 1.5 is drawn there."
+            }
         };
         let selective = if self.lanes.iter().any(|lane| !lane.model.is_linear()) {
             " The selective model has none: what an input does there depends on those after it."
@@ -860,13 +863,24 @@ impl MemoryBench {
         let caption = format!("{caption}{selective}");
         let mut figure = figures.figure("kernel", "The kernel that was learned", caption);
         let setting = &self.fixed.setting;
-        let shown = if setting.task.of_the_signal() { self.horizon() as usize + 1 } else { setting.places };
-        figure.x(Axis::linear("lag").unit("samples").domain(0.0, shown as f64)).y(Axis::linear("kernel"));
+        // The ages of the inputs that may be asked for. Memories of few samples have enormous weights where there is silence.
+        let asked = match setting.task {
+            Task::Copy => setting.places - setting.signs..setting.places,
+            Task::SelectiveCopy => 0..setting.places,
+            Task::Parity => 0..setting.signs,
+            Task::Delay | Task::Forecast => 0..self.horizon() as usize + 1,
+        };
+        let (of_signs, shown) = (!setting.task.of_the_signal(), asked.end);
+        let y =
+            if of_signs { Axis::linear("kernel over its greatest").domain(-1.6, 1.6) } else { Axis::linear("kernel") };
+        figure.x(Axis::linear("lag").unit("samples").domain(0.0, shown as f64)).y(y);
         let every = shown.div_ceil(300);
         for lane in self.running() {
             let Some(kernel) = lane.kernel(&self.fixed) else { continue };
             let shown = || (0..shown.min(kernel.len())).step_by(every);
-            figure.line(shown().map(|lag| lag as f64), shown().map(|lag| kernel[lag])).of(lane.family.name());
+            let greatest = asked.clone().filter_map(|lag| kernel.get(lag)).fold(0.0, |most: f64, w| most.max(w.abs()));
+            let drawn = |w: f64| if of_signs && greatest > 0.0 { (w / greatest).clamp(-1.5, 1.5) } else { w };
+            figure.line(shown().map(|lag| lag as f64), shown().map(|lag| drawn(kernel[lag]))).of(lane.family.name());
         }
     }
 
@@ -934,7 +948,7 @@ impl MemoryBench {
         };
         let score = |lane: &Lane| match (lane.blown, lane.score()) {
             (true, _) => "blown up".to_owned(),
-            (_, Some(score)) => format!("{score:.3}").replace('-', "−"),
+            (_, Some(score)) => format!("{score:.3}").replace("-0.000", "0.000").replace('-', "−"),
             _ => "not yet".to_owned(),
         };
         let forms = |lane: &Lane| match lane.greatest > 0.0 && !lane.blown {
