@@ -392,7 +392,7 @@ fn limit(law: &Law, rng: &mut Rng) -> Limit {
     let last = LIMIT_TOKENS - 1;
     let picture = matrices(SHOWN_ANGLE).map(|rows| {
         let row = &rows[last];
-        let point = |j: usize| [SHOWN_ANGLE * (turns[j] - turns[last]).abs(), log((row[j] / row[last]).max(1e-12))];
+        let point = |j: usize| [SHOWN_ANGLE * (turns[j] - turns[last]).abs(), log((row[j] / row[last]).max(1e-300))];
         (0..=last).map(point).collect()
     });
     Limit { difference, picture }
@@ -601,10 +601,14 @@ impl Exhibit for AdaptiveFilterAttention {
 impl AdaptiveFilterAttention {
     fn draw_estimates(&self, figures: &mut Figures) {
         let caption = "The first coordinate of the motion, what is seen of it, and the estimates at each time from the tokens up to then.";
-        let mut figure = figures.figure("estimates", "Seeing through noise", caption);
         let shown = self.settings.length.min(128);
         let from = self.settings.length - shown;
-        let size = 1.0 + 2.5 * self.settings.measurement_noise;
+        let part = if from > 0 { format!(" The last {shown} steps.") } else { String::new() };
+        let caption = format!("{caption}{part} What is further out is drawn at the edge.");
+        let mut figure = figures.figure("estimates", "Seeing through noise", caption);
+        // Room for the truth, wherever it wanders, and for the usual noise about it.
+        let truth = self.shown.iter().flat_map(|seen| &seen.sequence.x[from..]).map(|x| x.re.abs()).fold(1.0, f64::max);
+        let size = truth + 2.5 * self.settings.measurement_noise;
         figure
             .x(Axis::linear("time").unit("steps").domain(from as f64, (self.settings.length - 1) as f64))
             .y(Axis::linear("first coordinate").domain(-size, size));
@@ -614,10 +618,7 @@ impl AdaptiveFilterAttention {
         figure.dot(times(), part(&seen.sequence.z)).radius(1.5).ink(Ink::Muted).label("token");
         figure.line(times(), part(&seen.sequence.x)).label("truth");
         for k in [2, 1, 3, 0] {
-            let line = figure.line(times(), part(&seen.estimates[k])).of(CONTENDERS[k]);
-            if k == 2 {
-                line.faint();
-            }
+            figure.line(times(), part(&seen.estimates[k])).of(CONTENDERS[k]);
         }
     }
 
@@ -631,7 +632,7 @@ impl AdaptiveFilterAttention {
             (
                 "dot-weights",
                 "What dot products attend to",
-                "Weights of dot-product attention: stripes, wherever the rotation comes round.",
+                "Weights of dot-product attention: stripes where a rotation comes round, while the motion lasts.",
             ),
         ];
         for (k, (id, title, caption)) in kinds.into_iter().enumerate() {
@@ -649,7 +650,10 @@ impl AdaptiveFilterAttention {
     }
 
     fn draw_sweep(&self, figures: &mut Figures) {
-        let caption = "Mean squared error against the process noise, the attention knowing the law. Where the lines cross, shared drift has won.";
+        let length = self.settings.length.min(SWEEP_LENGTH);
+        let caption = format!(
+            "Mean squared error against the process noise on {length} tokens, the attention knowing the law. Where the lines cross, shared drift has won."
+        );
         let mut figure = figures.figure("sweep", "The price of treating keys as independent", caption);
         figure.x(Axis::log("process noise").domain(1e-3, 1.0)).y(Axis::log("mean squared error"));
         for (k, contender) in CONTENDERS.iter().enumerate().rev() {

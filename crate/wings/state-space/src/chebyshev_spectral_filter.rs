@@ -565,7 +565,7 @@ impl Exhibit for ChebyshevSpectralFilter {
                 0.5,
             ),
             clause(
-                "From 16 and 32 to 128 and 256 hidden dimensions its error grows by {value} (bound {high}).",
+                "From 16 and 32 to 128 and 256 hidden dimensions its error grows by a factor of {value} (bound {high}).",
                 self.growth().filter(|_| begun),
                 4.0,
             ),
@@ -664,7 +664,7 @@ impl ChebyshevSpectralFilter {
         let mut figure = figures.figure(
             "filters",
             "The first filters",
-            "Lines: those of the wedge, which oscillate as its modes do. Dashed: the first two of the Hankel matrix.",
+            "Lines: those of the wedge, which oscillate as its modes do. Dashed: the first of the Hankel matrix.",
         );
         figure.x(Axis::linear("lag").unit("samples").domain(0.0, 160.0)).y(Axis::linear("filter").domain(-1.0, 1.0));
         let lags = || (0..160).map(f64::from);
@@ -688,7 +688,7 @@ impl ChebyshevSpectralFilter {
         let mut figure = figures.figure(
             "map",
             "Which degree for which wedge",
-            "Test error by least squares, on shorter runs with shorter filters. Degrees pay while the wedge is narrow.",
+            "Test error by least squares, on shorter runs with shorter filters, drawn from 10⁻⁸ to 1. Without noise, degrees pay while the wedge is narrow.",
         );
         let names = WEDGES.map(|beta| format!("{beta}"));
         figure.x(Axis::categories("degree n", DEGREES.map(|n| n.to_string()))).y(Axis::categories("wedge β", names));
@@ -712,17 +712,18 @@ impl ChebyshevSpectralFilter {
         let mut figure = figures.figure(
             "sizes",
             "Error against hidden dimension",
-            "Over the second half so far, at the chosen wedge. Each dimension is another random system.",
+            "Over the second half so far, at the chosen wedge, drawn from 10⁻⁹ on. Each dimension is another random system. Rings: the others at the chosen dimension.",
         );
+        let hidden = self.problem.settings.hidden as f64;
         figure
-            .x(Axis::log("hidden dimension").domain(14.0, 290.0))
+            .x(Axis::log("hidden dimension").domain((0.9 * hidden).min(14.0), 290.0))
             .y(Axis::log("mean squared error").domain(1e-9, 10.0));
         let errors: Vec<f64> = self.sizes.iter().map(|online| online.error().clamp(1e-9, 10.0)).collect();
         let sizes = SIZES.map(|size| size as f64);
         if self.step > self.prepared() + BLOCKS / 2 {
             figure.line(sizes, &errors).of("chebyshev");
             figure.dot(sizes, &errors).of("chebyshev");
-            let hidden = [self.problem.settings.hidden as f64];
+            let hidden = [hidden];
             for (online, contender) in self.online.iter().zip(CARD.contenders).skip(1) {
                 figure.dot(hidden, [online.error().clamp(1e-9, 10.0)]).of(contender.id).symbol(Symbol::Ring);
             }

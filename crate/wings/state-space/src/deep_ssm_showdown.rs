@@ -287,6 +287,12 @@ impl DeepSsmShowdown {
         }
     }
 
+    /// Where errors count: at times not seen, or at all times where none is left unseen.
+    fn place(&self) -> &'static str {
+        let Settings { data, observed, .. } = self.settings;
+        if observed >= 1.0 && data.channels() == 1 { "all times" } else { "times not seen" }
+    }
+
     fn ratio(&self, who: usize) -> Option<f64> {
         Some(self.errors[who]? / self.errors[EM]?.max(1e-9))
     }
@@ -371,12 +377,13 @@ impl Exhibit for DeepSsmShowdown {
     }
 
     fn claim(&self) -> Claim {
-        let open = self.step < self.length();
+        let (open, place) = (self.step < self.length(), self.place());
         let mut clauses = Vec::new();
         if self.settings.data == Source::LinearGaussian {
             let best = self.errors[..EM].iter().flatten().copied().reduce(f64::min);
             let ratio = best.zip(self.errors[EM]).map(|(best, em)| em / best.max(1e-9));
-            let text = "At times not seen, Kalman-EM errs by {value} of what the best network does (at most {high}).";
+            let text =
+                format!("At {place}, Kalman-EM errs by {{value}} times what the best network does (at most {{high}}).");
             clauses.push(Clause::at_most(text, ratio, 1.02).pending_while(open));
             if self.shows(0) {
                 let gap = self.held_out.zip(self.exact).map(|(bound, exact)| bound - exact);
@@ -387,13 +394,12 @@ impl Exhibit for DeepSsmShowdown {
         } else {
             // About the latent ODE; where it does not learn, about the network that does.
             let who = if self.shows(1) { Some(&1) } else { self.settings.shown.networks().first() };
-            if let Some(&who) = who {
-                let text = format!(
-                    "At times not seen, the {} errs by {{value}} of what Kalman-EM does (at most {{high}}).",
-                    NAMES[who]
-                );
-                clauses.push(Clause::at_most(text, self.ratio(who), SHARE).pending_while(open));
-            }
+            let name = who.map_or("network", |&who| NAMES[who]);
+            let none = if who.is_none() { " None is shown." } else { "" };
+            let text =
+                format!("At {place}, the {name} errs by {{value}} times what Kalman-EM does (at most {{high}}).{none}");
+            let ratio = who.and_then(|&who| self.ratio(who));
+            clauses.push(Clause::at_most(text, ratio, SHARE).pending_while(open));
         }
         Claim::new(clauses)
     }
@@ -435,8 +441,12 @@ impl DeepSsmShowdown {
     }
 
     fn draw_interpolation(&self, figures: &mut Figures) {
-        let caption = "A new sequence, what is seen of it, and what each model makes of it, with bands of two standard deviations. Right of the \
-                       rule is the forecast.";
+        let all = self.settings.shown == Shown::All;
+        let of = if all { " for the deep Markov model and Kalman-EM" } else { "" };
+        let caption = format!(
+            "A new sequence, what is seen of it, and what each model makes of it, with bands of two standard deviations{of}. \
+             Right of the rule is the forecast."
+        );
         let mut figure = figures.figure("interpolation", "Filling the gaps", caption);
         let Some(s) = self.test.first() else { return };
         let size = s.truth.iter().map(|x| x[0].abs()).fold(1.5, f64::max) + 1.0;
@@ -444,7 +454,6 @@ impl DeepSsmShowdown {
         let end = time(TIMES + FORECAST - 1);
         figure.x(Axis::linear("time").domain(0.0, end)).y(Axis::linear("position").domain(-size, size));
         let times = || (0..TIMES + FORECAST).map(time);
-        let all = self.settings.shown == Shown::All;
         for who in [2, EM, 1, 0].into_iter().filter(|&who| self.shows(who) && !self.drawn[who].mean.is_empty()) {
             let Drawn { mean, deviation } = &self.drawn[who];
             if !all || who == 0 || who == EM {
@@ -467,7 +476,8 @@ impl DeepSsmShowdown {
 
     fn draw_errors(&self, figures: &mut Figures) {
         let caption = format!(
-            "Root mean square error at the times that are not seen, of {TEST} new sequences. The rule is {SHARE} of Kalman-EM's."
+            "Root mean square error at {}, of {TEST} new sequences. The rule is {SHARE} of Kalman-EM's.",
+            self.place()
         );
         let mut figure = figures.figure("errors", "What each misses by", caption);
         let top = self.errors.iter().flatten().copied().fold(0.5, f64::max);
@@ -486,18 +496,24 @@ impl DeepSsmShowdown {
     }
 
     fn draw_bounds(&self, figures: &mut Figures) {
-        let caption = "The networks' lower bounds on windows of training, with part of the observations hidden from the encoder, and the \
-                       Kalman filter's exact log-likelihood on whole sequences.";
+        let bounds: Vec<_> =
+            [(0, &self.markov), (1, &self.flow)].into_iter().filter(|(who, _)| self.shows(*who)).collect();
+        let caption = if bounds.is_empty() {
+            "The Kalman filter's exact log-likelihood on whole sequences of training. No network that is shown has a bound."
+        } else {
+            "The networks' lower bounds on windows of training, with part of the observations hidden from the encoder, and the \
+             Kalman filter's exact log-likelihood on whole sequences."
+        };
         let mut figure = figures.figure("bounds", "Bounds during training", caption);
         // Less noise allows of greater densities.
         let (low, high) = (-4.0, if self.settings.noise < 0.1 { 5.0 } else { 1.0 });
         let steps = self.settings.steps as f64;
         let y = Axis::linear("log-likelihood").unit("nats per observation").domain(low, high);
         figure.x(Axis::linear("step of Adam").domain(0.0, steps)).y(y);
-        for (model, id) in [(&self.markov, "dmm"), (&self.flow, "ode")] {
+        for (who, model) in bounds {
             let inside = model.elbo.iter().filter(|[_, y]| (low..=high).contains(y));
             let (x, y): (Vec<f64>, Vec<f64>) = inside.map(|[x, y]| (x, y)).unzip();
-            figure.line(x, y).of(id);
+            figure.line(x, y).of(IDS[who]);
         }
         if let Some(likelihood) = self.likelihood {
             figure.line([0.0, steps], [likelihood.clamp(low, high); 2]).of("em").dashed();
@@ -508,10 +524,14 @@ impl DeepSsmShowdown {
     }
 
     fn draw_field(&self, figures: &mut Figures) {
-        let caption = "The first two latent numbers of the latent ODE: where it pushes, with the others at their means, and four windows of \
-                       new sequences on their way.";
-        let mut figure = figures.figure("field", "The learned motion", caption);
         let k = self.settings.latent;
+        let (numbers, others) = match k {
+            1 => ("The one latent number of the latent ODE, along both axes", ""),
+            2 => ("The two latent numbers of the latent ODE", ""),
+            _ => ("The first two latent numbers of the latent ODE", ", with the others at their means"),
+        };
+        let caption = format!("{numbers}: where it pushes{others}, and four windows of new sequences on their way.");
+        let mut figure = figures.figure("field", "The learned motion", caption);
         let parts: Vec<(&Sequence, usize)> = self.test.iter().take(LANES).map(|s| (s, 0)).collect();
         let tape = self.flow.forward(&Windows::new(&parts, WINDOW, |_| true), WINDOW, None);
         let other = usize::from(k > 1);

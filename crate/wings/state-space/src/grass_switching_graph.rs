@@ -745,7 +745,10 @@ impl Exhibit for GrassSwitchingGraph {
         self.draw_strips(figures);
         self.draw_plane(figures);
         self.draw_scores(figures);
-        self.draw_radii(figures);
+        // No other model of the edges has a radius to find.
+        if self.settings.edges == Edges::Learned {
+            self.draw_radii(figures);
+        }
         self.draw_edges(figures);
         self.draw_parameters(figures);
     }
@@ -897,11 +900,15 @@ impl GrassSwitchingGraph {
 
     fn draw_strips(&self, figures: &mut Figures) {
         let s = self.shown();
-        let caption =
-            "For each swimmer three strips: the true mode, what the model with a graph sees, what the lone one sees.";
+        // The middle colour is the paper's.
+        let straight = if self.settings.modes % 2 == 1 { " Blank: the mode that does not turn." } else { "" };
+        let caption = format!(
+            "For each swimmer three strips: the true mode, what the model with a graph sees, what the lone one sees.{straight}"
+        );
         let mut figure = figures.figure("strips", "Modes over time", caption);
         let (steps, n) = (s.steps as f64, s.objects as f64);
-        figure.x(Axis::linear("step").domain(0.0, steps)).y(Axis::linear("swimmer").domain(0.5, n + 0.5).reversed());
+        let swimmers = Axis::categories("swimmer", (1..=s.objects).map(|object| object.to_string()));
+        figure.x(Axis::linear("step").domain(0.0, steps)).y(swimmers.domain(-0.5, n - 0.5).reversed());
         let truth: Vec<f64> = s.modes.iter().map(|&z| rate(z, self.settings.modes)).collect();
         let seen = |who: usize| {
             let fitted = self.best[who].as_ref();
@@ -911,7 +918,7 @@ impl GrassSwitchingGraph {
             let Some(rates) = rates else { continue };
             for object in 0..s.objects {
                 let values: Vec<f64> = rates.iter().skip(object).step_by(s.objects).copied().collect();
-                let top = object as f64 + 0.58 + 0.29 * place as f64;
+                let top = object as f64 - 0.42 + 0.29 * place as f64;
                 let grid = Grid { values: &values, columns: s.steps, x: [0.0, steps], y: [top, top + 0.26] };
                 figure.raster(grid, self.colors());
             }
@@ -990,19 +997,30 @@ impl GrassSwitchingGraph {
 
     fn draw_edges(&self, figures: &mut Figures) {
         let s = self.shown();
-        let caption =
-            "Discs: when the model thinks that two passed their modes on, and how surely. Rings: when they did.";
+        let smoothed = self.best[GRASS].as_ref().map(|fitted| fitted.model.smooth(s));
+        let likely: Vec<usize> = smoothed.as_ref().map_or_else(Vec::new, |smoothed| {
+            (0..s.exchanges.len()).filter(|&index| smoothed.passed[index] > 0.05).collect()
+        });
+        let none = if smoothed.is_some() && likely.is_empty() && !s.exchanges.contains(&true) {
+            " In this sequence there is none of either."
+        } else {
+            ""
+        };
+        let caption = format!(
+            "Discs: when the model thinks that two passed their modes on, and how surely. Rings: when they did.{none}"
+        );
         let mut figure = figures.figure("edges", "Edges over time", caption);
         let top = s.pairs() as f64 - 0.5;
         let names = pairs(s.objects).map(|(i, j)| format!("{} {}", i + 1, j + 1));
         // More names than fit are left out.
-        let axis = if s.pairs() <= 10 { Axis::categories("pair", names) } else { Axis::linear("pair") };
-        figure.x(Axis::linear("step").domain(0.0, s.steps as f64)).y(axis.domain(-0.5, top).reversed());
-        let smoothed = self.best[GRASS].as_ref().map(|fitted| fitted.model.smooth(s));
+        let many = format!("pair, from 1 2 to {} {}", s.objects - 1, s.objects);
+        let axis = if s.pairs() <= 10 { Axis::categories("pair", names) } else { Axis::linear(many) };
+        // Room for the rings of the first and of the last steps.
+        let (steps, room) = (s.steps as f64, 0.03 * s.steps as f64);
+        figure.x(Axis::linear("step").domain(-room, steps + room)).y(axis.domain(-0.5, top).reversed());
         let at = |index: usize| ((index / s.pairs()) as f64, (index % s.pairs()) as f64);
         let real: Vec<(f64, f64)> = (0..s.exchanges.len()).filter(|&index| s.exchanges[index]).map(at).collect();
         if let Some(smoothed) = smoothed {
-            let likely: Vec<usize> = (0..s.exchanges.len()).filter(|&index| smoothed.passed[index] > 0.05).collect();
             let colors = Colors::sequential("edge probability").domain(0.0, 1.0);
             let values = likely.iter().map(|&index| smoothed.passed[index].min(1.0));
             let (x, y): (Vec<f64>, Vec<f64>) = likely.iter().map(|&index| at(index)).unzip();

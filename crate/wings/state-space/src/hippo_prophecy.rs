@@ -195,6 +195,14 @@ impl Source {
         }
     }
 
+    /// How many samples of it the sweep takes at a step: a drawn curve ends.
+    fn lasts(&self, step: f64) -> usize {
+        match self {
+            Self::Drawn(_, duration) => ((duration / step).round() as usize).clamp(16, SAMPLES),
+            _ => SAMPLES,
+        }
+    }
+
     fn sample(&self, step: f64, count: usize) -> Vec<f64> {
         match self {
             Self::Lorenz(start) => trajectory(lorenz, start, step, count).chunks(3).map(|y| y[0]).collect(),
@@ -584,7 +592,8 @@ impl HippoProphecy {
         let problem = self.problem.clone();
         let Settings { step, window, basis, noise, state_size, .. } = problem.settings;
         if let Some(delta) = log_spaced(0.002, 0.05, DELTAS).get(self.by_delta.len()) {
-            let u = observe(problem.source.sample(*delta, SAMPLES), noise, &mut self.rng);
+            let count = problem.source.lasts(*delta);
+            let u = observe(problem.source.sample(*delta, count), noise, &mut self.rng);
             if let Some(prophecy) = Prophecy::new(basis, state_size, delta / window) {
                 self.by_delta.push((*delta, Errors::of(&prophecy, &u)));
             }
@@ -609,7 +618,10 @@ impl HippoProphecy {
         let mut figure = figures.figure(
             "signal",
             "The signal and its prophecy",
-            format!("Each sample as foretold from those before it. Below: what was missed, {magnified} times magnified, about its zero."),
+            format!(
+                "Each sample as foretold from those before it. Below: what was missed, {magnified} times magnified, about its zero. \
+                 What would leave its strip is drawn at the edge."
+            ),
         );
         figure
             .x(Axis::linear("time").domain(0.0, self.time(SAMPLES)))
@@ -634,28 +646,33 @@ impl HippoProphecy {
         let deviation = self.problem.deviation;
         let axis = || Axis::log("error over the signal's deviation");
         let share = |error: f64| (error / deviation).clamp(low, high);
-        let mut figure = figures.figure(
-            "steps",
-            "Error against the step",
-            "At twice the step, repetition errs twice as much, the other two four times: until the step is too long for the window.",
+        let drawn = if settings.signal == Signal::Drawn {
+            " Short steps see the beginning of your curve, long ones all of it in fewer samples."
+        } else {
+            ""
+        };
+        let caption = format!(
+            "On a smooth signal twice the step doubles the error of repetition and quadruples that of the line; and that of the layer, \
+             while it follows the window.{drawn}"
         );
+        let mut figure = figures.figure("steps", "Error against the step", caption);
         figure.x(Axis::log("step Δ").unit("time").domain(0.002, 0.05)).y(axis());
         let deltas = || self.by_delta.iter().map(|(delta, _)| *delta);
         for (id, of) in LINES {
             figure.line(deltas(), self.by_delta.iter().map(|(_, errors)| share(of(errors)))).of(id);
         }
-        figure.rule_x([settings.step]);
+        figure.rule_x([settings.step]).label("yours");
         let mut figure = figures.figure(
             "sizes",
             "Error against the state's size",
-            "Too few polynomials cannot follow the window. Beyond enough, more only amplify what is rough.",
+            "Too few basis functions cannot follow the window. Beyond enough, more only amplify what is rough.",
         );
         figure.x(Axis::log("state size N").domain(2.0, 128.0)).y(axis());
         let sizes = || self.by_size.iter().map(|(size, _)| *size);
         for (id, of) in LINES {
             figure.line(sizes(), self.by_size.iter().map(|(_, errors)| share(of(errors)))).of(id);
         }
-        figure.rule_x([settings.state_size as f64]);
+        figure.rule_x([settings.state_size as f64]).label("yours");
     }
 
     fn draw_window(&self, figures: &mut Figures) {
@@ -682,7 +699,7 @@ impl HippoProphecy {
         let mut figure = figures.figure(
             "eigenvalues",
             "Eigenvalues of the recurrence",
-            "The bilinear rule keeps them inside the circle whatever the step; the fast ones of a large N crowd towards -1.",
+            "The bilinear rule keeps them inside the circle whatever the step; the fast ones of a large N crowd towards −1.",
         );
         figure
             .x(Axis::linear("real part").domain(-1.1, 1.1))

@@ -137,7 +137,7 @@ pub struct Settings {
     #[control(label = "curve", samples = 100, domain = 0.0..=2000.0, range = -1.0..=1.0, when = ("signal", "drawn"), default = two_bumps())]
     pub curve: Curve,
     /// Highest frequency of the noise and of the chirp, in cycles over the 2,000 samples.
-    #[control(label = "bandwidth", range = 2..=100, log, default = 20, unit = "cycles")]
+    #[control(label = "bandwidth", range = 2..=100, log, default = 20, unit = "cycles", when = ("signal", ["noise", "chirp"]))]
     pub bandwidth: usize,
     /// How the differential equation becomes a recurrence.
     #[control(label = "discretisation", default = Discretisation::Bilinear)]
@@ -634,8 +634,12 @@ impl Exhibit for HippoWarpedLegendre {
         Claim::new(vec![
             Clause::at_most(formula, begun, 1e-10).holds_only_after(open),
             compare(
-                "The history read straight off the state has {value} times the weighted error of the best possible read-out \
-                 (bound {high}).",
+                if self.settings.family.has_reading() {
+                    "The history read straight off the state has {value} times the weighted error of the best possible read-out \
+                     (bound {high})."
+                } else {
+                    "With no closed form to read by it takes its best read-out, of {value} times the least error (bound {high})."
+                },
                 errors.best,
                 1.02,
             ),
@@ -714,6 +718,10 @@ impl HippoWarpedLegendre {
                 caption += &format!(" The {name} blew up at sample {sample}.");
             }
         }
+        let readable = self.settings.family.has_reading();
+        if !readable {
+            caption += " A random system has no closed form: it is read by its best read-out.";
+        }
         let mut figure = figures.figure("history", "The past, read off the state", caption);
         figure
             .x(Axis::linear("time").unit("samples").domain(0.0, SAMPLES as f64))
@@ -732,10 +740,11 @@ impl HippoWarpedLegendre {
             ("uniform", self.uniform(block)),
             ("rival", self.rival.best_history(block)),
             ("best", self.memory.best_history(block)),
-            ("hippo", self.straight(block)),
+            ("hippo", self.straight(block).filter(|_| readable)),
         ];
         for (contender, guess) in readings {
-            let guess = guess.unwrap_or_default();
+            // Not every state can be read in every way.
+            let Some(guess) = guess else { continue };
             let line = figure.line(&times, guess.iter().step_by(every).map(|u| u.clamp(-3.0, 3.0)));
             line.of(contender);
             if contender == "uniform" {
@@ -750,11 +759,13 @@ impl HippoWarpedLegendre {
     fn draw_basis(&self, figures: &mut Figures) {
         let n = self.system.b.len();
         let shown: Vec<usize> = (0..n).filter(|i| i % n.div_ceil(32) == 0).collect();
-        let caption = if shown.len() < n {
-            "Lines: rows of the matrix exponential (32 of them, evenly picked). Rings: the closed form."
+        let lines = if shown.len() < n {
+            "Lines: rows of the matrix exponential, evenly picked."
         } else {
-            "Lines: all N basis functions from the matrix exponential. Rings: the closed form."
+            "Lines: all N basis functions from the matrix exponential."
         };
+        let form = if self.settings.family.has_reading() { "closed form" } else { "closed form of LegS" };
+        let caption = format!("{lines} Rings: the {form}, of the first six drawn.");
         let mut figure = figures.figure("basis", "The basis in which it remembers", caption);
         figure
             .x(Axis::linear("t").unit("timescales").domain(0.0, SPAN))
@@ -774,7 +785,7 @@ impl HippoWarpedLegendre {
             let rings = figure.dot(times.iter().step_by(8), ringed.iter().map(|p| p[i]));
             rings.symbol(Symbol::Ring).radius(3.0).ink(Ink::Strong);
             if i == shown[0] {
-                rings.label("closed form");
+                rings.label(form);
             }
         }
     }
@@ -819,8 +830,8 @@ impl HippoWarpedLegendre {
         let caption = "Relative error of the past, the weight being exp(−s): root mean square over the run so far.";
         let mut figure = figures.figure("errors", "How well each reading does", caption);
         let errors = &self.errors;
-        let rows =
-            [("hippo", errors.hippo), ("best", errors.best), ("rival", errors.rival), ("uniform", errors.uniform)];
+        let hippo = errors.hippo.filter(|_| self.settings.family.has_reading());
+        let rows = [("hippo", hippo), ("best", errors.best), ("rival", errors.rival), ("uniform", errors.uniform)];
         let known = rows.into_iter().filter_map(|(id, squared)| Some((id, errors.relative(squared)?)));
         let (ids, values): (Vec<&str>, Vec<f64>) = known.unzip();
         let labels = ids.iter().map(|id| CARD.contenders.iter().find(|c| c.id == *id).map_or("", |c| c.label));

@@ -120,37 +120,37 @@ pub enum Weights {
 #[derive(Clone, Debug, Controls)]
 pub struct Settings {
     /// Condition number of the inputs' covariance, for the trained transformer.
-    #[control(label = "condition κ", range = 1.0..=1000.0, log, default = 100.0)]
+    #[control(label = "condition κ", range = 1.0..=1000.0, log, default = 100.0, when = ("model", ["trained", "both"]))]
     pub kappa: f64,
     /// Dimensions of an input of the constructed transformer; the trained one reads five.
-    #[control(label = "dimension d", range = 2..=40, default = 20)]
+    #[control(label = "dimension d", range = 2..=40, default = 20, when = ("model", ["constructed", "both"]))]
     pub dimension: usize,
     /// Examples in a prompt.
     #[control(label = "examples n", range = 2..=80, default = 40)]
     pub examples: usize,
     /// An iteration has arrived when its predictions for the examples are this near to those of least squares, relatively.
-    #[control(label = "tolerance", range = 1e-6..=0.3, log, default = 1e-3)]
+    #[control(label = "tolerance", range = 1e-6..=0.3, log, default = 1e-3, when = ("model", ["constructed", "both"]))]
     pub tolerance: f64,
     /// Deviation of what is added to the labels of the examples, whose own size is one.
     #[control(label = "label noise", range = 0.0..=1.0, default = 0.0)]
     pub noise: f64,
     /// Layers of the trained transformer.
-    #[control(label = "layers", range = 3..=8, default = 5)]
+    #[control(label = "layers", range = 3..=8, default = 5, when = ("model", ["trained", "both"]))]
     pub layers: usize,
     /// Whether the layers of the trained transformer share their weights.
-    #[control(label = "weights", default = Weights::Shared)]
+    #[control(label = "weights", default = Weights::Shared, when = ("model", ["trained", "both"]))]
     pub weights: Weights,
     /// What an input is multiplied by before attention adds to it.
-    #[control(label = "skip weight", default = Skip::Trained)]
+    #[control(label = "skip weight", default = Skip::Trained, when = ("model", ["trained", "both"]))]
     pub skip: Skip,
     /// Which transformers run.
     #[control(label = "model", default = Model::Both)]
     pub model: Model,
     /// The iterations that the map and the cloud of dots show beside the transformer.
-    #[control(label = "compare with", default = Method::Newton, live)]
+    #[control(label = "compare with", default = Method::Newton, live, when = ("model", ["trained", "both"]))]
     pub compare: Method,
     /// The layer whose predictions the cloud of dots shows; the last, if there are fewer.
-    #[control(label = "layer probed", range = 1..=8, default = 3, live)]
+    #[control(label = "layer probed", range = 1..=8, default = 3, live, when = ("model", ["trained", "both"]))]
     pub probed: usize,
 }
 
@@ -792,10 +792,11 @@ impl IclIterativeNewton {
         let alpha = skips.clone().sum::<f64>() / skips.count() as f64;
         let worth = self.line().map_or_else(String::new, |line| {
             let told = 4.0 * log2(alpha.abs().max(1e-9));
-            format!(
-                " A layer is worth {:.1} Newton steps; its skip weight, {alpha:.2}, foretells {told:.1}.",
-                line.slope
-            )
+            let foretold = match self.settings.skip {
+                Skip::Trained => format!("its skip weight, {alpha:.2}, foretells {told:.1}"),
+                Skip::One => "its skip weight is held at one".to_owned(),
+            };
+            format!(" A layer is worth {:.1} Newton steps; {foretold}.", line.slope)
         });
         let caption = format!("The iteration whose errors are most like those after each layer.{worth}");
         let mut figure = figures.figure("match", "Iterations a layer is worth", caption);

@@ -1,6 +1,7 @@
 //! State-space models: memory by linear recurrence.
 
 mod diagonal_layer;
+mod numerals;
 mod spectral_filters;
 
 orrery_core::wing! {

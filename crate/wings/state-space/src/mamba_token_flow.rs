@@ -668,7 +668,7 @@ impl Exhibit for MambaTokenFlow {
             "With μ = 0 nothing moves: a share of {value} of the tokens goes anywhere (bound {low})."
         };
         let power = if open || self.exponent().is_some() {
-            "Where they die the first token falls like a power of time; the exponent farthest from -1/2 is {value} (bounds \
+            "Where they die the first token falls like a power of time; the exponent farthest from −1/2 is {value} (bounds \
              {low} and {high})."
         } else {
             "No draw with μ < 0 runs to its end: there is no power of time to be measured."
@@ -746,11 +746,12 @@ fn in_order(places: &Points) -> Vec<[f64; 2]> {
 impl MambaTokenFlow {
     fn draw_paths(&self, figures: &mut Figures) {
         let d = self.flow.d;
-        let caption = if self.run.exploded {
-            "The size of each token through the depth, from the first (dark) to the last. The lines end in an explosion."
-        } else {
-            "The size of each token through the depth of the network, from the first (dark) to the last."
-        };
+        let end = if self.run.exploded { " The lines end in an explosion." } else { "" };
+        let order = if self.settings.reorder { " or in their original order" } else { "" };
+        let caption = format!(
+            "The size of each token through the depth of the network, from the first (blue) to the last (green).{end} Dashed: the first \
+             and the last of them under softmax attention{order}. What leaves the figure lies on its edge."
+        );
         let mut figure = figures.figure("paths", "All die or all explode", caption);
         let (low, high): (f64, f64) = match (self.settings.dimension, self.settings.mu) {
             (Dimension::One, mu) if mu < 0.0 => (1e-3, 10.0),
@@ -781,7 +782,7 @@ impl MambaTokenFlow {
             let tone = l as f64 / count as f64;
             let line = figure.line(&times, shown(&self.path, l));
             if l == 0 {
-                line.of("refined")
+                line.of("refined").label("first token")
             } else {
                 line.ink(Ink::Tone(tone))
             };
@@ -827,7 +828,7 @@ impl MambaTokenFlow {
         figure.arrow(part(&from, 0), part(&from, 1), part(&along, 0), part(&along, 1)).ink(Ink::Muted);
         if self.settings.dimension == Dimension::One {
             for path in self.portrait.iter() {
-                figure.line(part(path, 0), part(path, 1)).of("refined");
+                figure.line(part(path, 0), part(path, 1)).of("refined").label("selective SSM");
                 if let Some(start) = path.first() {
                     figure.dot([start[0]], [start[1]]).radius(2.0).ink(Ink::Strong);
                 }
@@ -840,7 +841,7 @@ impl MambaTokenFlow {
                     self.path.iter().step_by(2).map(|x| [x[2 * l], x[2 * l + 1]]).take_while(inside).collect();
                 let line = figure.line(part(&path, 0), part(&path, 1));
                 if l == 0 {
-                    line.of("refined")
+                    line.of("refined").label("first token")
                 } else {
                     line.ink(Ink::Tone(l as f64 / count as f64))
                 };
@@ -851,7 +852,9 @@ impl MambaTokenFlow {
     fn draw_diagram(&self, figures: &mut Figures) {
         let caption = "Each cell is a draw of eight tokens, integrated: the growth of the middle one. Cut at a hundredfold; the cross is your setting.";
         let mut figure = figures.figure("diagram", "One sign decides", caption);
-        figure.x(Axis::linear("μ").domain(-END, END)).y(Axis::linear("S_Δ").domain(-END, END));
+        // Room for the cross of a setting at the end.
+        let end = 1.05 * END;
+        figure.x(Axis::linear("μ").domain(-end, end)).y(Axis::linear("S_Δ").domain(-end, end));
         let rows = self.diagram.len() / CELLS;
         if rows > 0 {
             let top = END * (2.0 * rows as f64 / CELLS as f64 - 1.0);

@@ -28,6 +28,7 @@
 
 mod model;
 
+use crate::numerals::numeral;
 use model::Model;
 use orrery_core::figure::{Ink, Symbol};
 use orrery_core::prelude::*;
@@ -185,7 +186,7 @@ pub struct Setting {
     /// How the differential equation becomes a recurrence.
     #[control(label = "discretisation", default = Discretisation::Zoh)]
     pub discretisation: Discretisation,
-    /// How much the step of the selective model depends on the input.
+    /// How much the step of the selective model depends on the input; without that model among those chosen it changes nothing.
     #[control(label = "selectivity s", range = 0.0..=8.0, default = 4.0)]
     pub selectivity: f64,
     /// What they watch.
@@ -791,7 +792,7 @@ impl MemoryBench {
 
     fn draw_memory(&self, figures: &mut Figures) {
         let caption = "Each lag has its own trained read-out, examined on a part of the signal that it never saw. 1 is \
-                       knowing nothing.";
+                       knowing nothing; what errs more than 2 is drawn at 2.";
         let mut figure = figures.figure("memory", "What each memory knows of the past", caption);
         figure.x(Axis::linear("lag").unit("samples").domain(0.0, self.horizon()));
         figure.y(Axis::log("relative error").domain(FLOOR, 2.0));
@@ -823,7 +824,7 @@ impl MemoryBench {
     fn draw_learning(&self, figures: &mut Figures) {
         let (caption, label, rows) = if self.fixed.setting.task.of_the_signal() {
             (
-                "Variance explained in the examination, as the read-out sees more of the signal.",
+                "Variance explained in the examination, as the read-out sees more of the signal. Below zero is drawn as zero.",
                 "variance explained",
                 "samples",
             )
@@ -849,17 +850,37 @@ impl MemoryBench {
                 "What comes out after one unit input. A white signal would make it a spike at the delay; a slow one leaves the rest free."
             }
             Task::Forecast => "What comes out after one unit input: the weights of the past in the forecast.",
-            _ => "How the answer for the first sign weighs an input by its age.",
+            Task::Parity => "How the answer weighs an input by its age, in units of the greatest weight.",
+            _ => {
+                "How the answer for the first sign weighs an input by its age, in units of the greatest weight where signs may lie. What is beyond 1.5 is drawn there."
+            }
         };
+        let selective = if self.lanes.iter().any(|lane| !lane.model.is_linear()) {
+            " The selective model has none: what an input does there depends on those after it."
+        } else {
+            ""
+        };
+        let caption = format!("{caption}{selective}");
         let mut figure = figures.figure("kernel", "The kernel that was learned", caption);
         let setting = &self.fixed.setting;
-        let shown = if setting.task.of_the_signal() { self.horizon() as usize + 1 } else { setting.places };
-        figure.x(Axis::linear("lag").unit("samples").domain(0.0, shown as f64)).y(Axis::linear("kernel"));
+        // The ages of the inputs that may be asked for. Memories of few samples have enormous weights where there is silence.
+        let asked = match setting.task {
+            Task::Copy => setting.places - setting.signs..setting.places,
+            Task::SelectiveCopy => 0..setting.places,
+            Task::Parity => 0..setting.signs,
+            Task::Delay | Task::Forecast => 0..self.horizon() as usize + 1,
+        };
+        let (of_signs, shown) = (!setting.task.of_the_signal(), asked.end);
+        let y =
+            if of_signs { Axis::linear("kernel over its greatest").domain(-1.6, 1.6) } else { Axis::linear("kernel") };
+        figure.x(Axis::linear("lag").unit("samples").domain(0.0, shown as f64)).y(y);
         let every = shown.div_ceil(300);
         for lane in self.running() {
             let Some(kernel) = lane.kernel(&self.fixed) else { continue };
             let shown = || (0..shown.min(kernel.len())).step_by(every);
-            figure.line(shown().map(|lag| lag as f64), shown().map(|lag| kernel[lag])).of(lane.family.name());
+            let greatest = asked.clone().filter_map(|lag| kernel.get(lag)).fold(0.0, |most: f64, w| most.max(w.abs()));
+            let drawn = |w: f64| if of_signs && greatest > 0.0 { (w / greatest).clamp(-1.5, 1.5) } else { w };
+            figure.line(shown().map(|lag| lag as f64), shown().map(|lag| drawn(kernel[lag]))).of(lane.family.name());
         }
     }
 
@@ -867,8 +888,16 @@ impl MemoryBench {
         let lane = self.lanes.iter().find(|lane| lane.family == self.basis_of).unwrap_or(&self.lanes[0]);
         let n = lane.model.size();
         let title = format!("The basis of {}", lane.family.label());
-        let caption =
-            "What one unit input leaves in the first six numbers of the state, by its age, each in units of its peak.";
+        let mut caption = format!(
+            "What one unit input leaves in the first {} numbers of the state, by its age, each in units of its peak.",
+            n.min(6)
+        );
+        if lane.family != self.basis_of {
+            caption += &format!(" {} is not among the models chosen.", self.basis_of.label());
+        }
+        if lane.blown {
+            caption += " There is none: the recurrence blows up.";
+        }
         let mut figure = figures.figure("basis", title, caption);
         figure.x(Axis::linear("lag").unit("samples").domain(0.0, self.horizon()));
         figure.y(Axis::linear("state").domain(-1.1, 1.1));
@@ -887,7 +916,7 @@ impl MemoryBench {
 
     fn draw_eigenvalues(&self, figures: &mut Figures) {
         let caption = "Dots: eigenvalues of the recurrences; in the unit circle they fade. Crosses: ΔA before it was \
-                       discretised. Spectral filters and the selective model have none of their own.";
+                       discretised, as far as 2.5 from zero. Spectral filters and the selective model have none of their own.";
         let mut figure = figures.figure("eigenvalues", "Eigenvalues", caption);
         figure.x(Axis::linear("real part")).y(Axis::linear("imaginary part")).equal();
         let angles = || (0..=120).map(|i| TAU * f64::from(i) / 120.0);
@@ -897,7 +926,8 @@ impl MemoryBench {
             figure.dot(mapped.iter().map(|z| z.re), mapped.iter().map(|z| z.im)).of(lane.family.name());
         }
         for lane in &self.lanes {
-            let poles = lane.model.eigenvalues().0;
+            // Larger ones would shrink the circle to a dot.
+            let poles: Vec<_> = lane.model.eigenvalues().0.iter().filter(|z| z.norm_sqr() <= 2.5 * 2.5).collect();
             let crosses = figure.dot(poles.iter().map(|z| z.re), poles.iter().map(|z| z.im));
             crosses.of(lane.family.name()).symbol(Symbol::Cross).radius(2.5).faint();
         }
@@ -910,6 +940,7 @@ impl MemoryBench {
         let horizon = |lane: &Lane| {
             let lost = lane.errors.iter().zip(&self.fixed.lags).find(|(error, _)| error.sqrt() > 0.5);
             match (lane.errors.is_empty(), lost) {
+                (true, _) if lane.blown => "none".to_owned(),
                 (true, _) => "not yet".to_owned(),
                 (_, Some((_, lag))) => format!("{lag}"),
                 _ => format!("over {}", self.horizon()),
@@ -917,11 +948,11 @@ impl MemoryBench {
         };
         let score = |lane: &Lane| match (lane.blown, lane.score()) {
             (true, _) => "blown up".to_owned(),
-            (_, Some(score)) => format!("{score:.3}"),
+            (_, Some(score)) => format!("{score:.3}").replace("-0.000", "0.000").replace('-', "−"),
             _ => "not yet".to_owned(),
         };
-        let forms = |lane: &Lane| match lane.greatest > 0.0 {
-            true if lane.apart.is_finite() => format!("{:.0e}", lane.apart / lane.greatest),
+        let forms = |lane: &Lane| match lane.greatest > 0.0 && !lane.blown {
+            true if lane.apart.is_finite() => numeral(lane.apart / lane.greatest, 0),
             _ => "none".to_owned(),
         };
         figure

@@ -24,6 +24,7 @@
 //! **Made definite.** Norms are spectral. The supremum is taken over 1,500 frequencies and S4D's own, from a tenth to ten times the
 //! highest of these. The paper trains afterwards; here nothing is trained. That the model be stable is a clause of ours.
 
+use crate::numerals::numeral;
 use orrery_core::figure::{Ink, Symbol};
 use orrery_core::prelude::*;
 use orrery_kernels::linalg::{Complex, ComplexEigen, DMatrix, DVector, LineFit};
@@ -771,7 +772,7 @@ impl PerturbThenDiagonalize {
     fn draw_table(&self, figures: &mut Figures) {
         let caption = "Errors are the greatest over all frequencies. S4D's condition is 1: a normal matrix has orthogonal eigenvectors.";
         let mut figure = figures.figure("table", "In numbers", caption);
-        let number = |x: Option<f64>| x.map_or_else(|| "none".to_owned(), |x| format!("{x:.1e}"));
+        let number = |x: Option<f64>| x.map_or_else(|| "none".to_owned(), |x| numeral(x, 1));
         let abscissa = |x: Option<f64>| x.map_or_else(|| "none".to_owned(), |x| format!("{x:.2}"));
         let direct = self.direct.as_ref().map(|_| apart(&self.direct_transfer, &self.fixed.hippo));
         let modes = [&self.ptd, &self.direct];

@@ -688,7 +688,11 @@ impl S4dTwoLineKernel {
     }
 
     fn draw_difference(&self, figures: &mut Figures) {
-        let caption = "What the diagonal kernel has and LegS has not: fast, small, and zero on average.";
+        let caption = if self.fixed.setting.start == Start::Legs {
+            "What the diagonal kernel has and LegS has not: fast, small, and zero on average."
+        } else {
+            "What the nearest kernel of these eigenvalues has and LegS has not."
+        };
         let mut figure = figures.figure("difference", "The difference", caption);
         figure.x(Axis::linear("t").unit("timescales").domain(0.0, self.span())).y(Axis::linear("difference / Δ"));
         let difference: Vec<f64> = self.fixed.kernel.iter().zip(&self.fixed.full).map(|(a, b)| a - b).collect();

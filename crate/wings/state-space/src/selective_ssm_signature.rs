@@ -92,7 +92,7 @@ pub struct Settings {
     /// Numbers in the state of each recurrence (two layers have twice as many).
     #[control(label = "hidden size N", default = Size::N128)]
     pub hidden_size: Size,
-    /// How strongly a unit of the input turns the state: entries of $A_i$ have deviation $s/\sqrt N$, diagonal ones $s$.
+    /// How strongly a unit of the input turns the state: the entries of its matrices have deviation s/√N, of diagonal ones s.
     #[control(label = "matrix scale s", range = 0.05..=1.5, log, default = 0.3)]
     pub scale: f64,
     /// What a linear read-out of the final state is to give.
@@ -795,6 +795,7 @@ impl Exhibit for SelectiveSsmSignature {
         let target = self.targets() - 1;
         let area = self.words.len();
         let name = self.name_of_target();
+        let level = if self.settings.target == Target::Volume { ", one level lower," } else { "" };
         let clause = |text: String, value: Option<f64>, low: Option<f64>, high: f64| {
             let clause = match low {
                 Some(low) => Clause::at_least(text, value, low),
@@ -824,7 +825,7 @@ impl Exhibit for SelectiveSsmSignature {
                 0.05,
             ),
             clause(
-                "The area, one level lower, is read from the diagonal state with {value} (at least {low}).".to_owned(),
+                format!("The area{level} is read from the diagonal state with {{value}} (at least {{low}})."),
                 self.score(Kind::Diagonal, area),
                 Some(0.95),
                 1.0,
@@ -940,7 +941,7 @@ impl SelectiveSsmSignature {
     }
 
     fn draw_sizes(&self, figures: &mut Figures) {
-        let caption = "Test R² for the target against the size of the state; each size is a recurrence of its own.";
+        let caption = "Test R² for the target against the size of the state; each size is a recurrence of its own. Dashed: 0.95. Below −0.25 is drawn there.";
         let mut figure = figures.figure("sizes", "How many numbers it takes", caption);
         figure.x(Axis::log("hidden size N").domain(14.0, 300.0)).y(Axis::linear("test R²").domain(WORST, 1.05));
         let target = self.targets() - 1;

@@ -132,7 +132,7 @@ pub struct Settings {
     #[control(label = "structure", default = Structure::Block)]
     pub structure: Structure,
     /// Side of the blocks; the rank of DPLR, and the entries a row of the sparse mask keeps.
-    #[control(label = "block size b", range = 1..=8, default = 4)]
+    #[control(label = "block size b", range = 1..=8, default = 4, when = ("structure", ["block", "dplr", "sparse"]))]
     pub block_size: usize,
     /// Numbers in the state, rounded up to whole blocks.
     #[control(label = "hidden size d", default = Size::N32)]
@@ -882,12 +882,13 @@ impl SliceStateTracking {
         let norm = |m: &[f32]| m.iter().map(|m| f64::from(m * m)).sum::<f64>().sqrt();
         let difference: Vec<f32> = product(&one, &two).iter().zip(product(&two, &one)).map(|(a, b)| a - b).collect();
         let commutator = norm(&difference) / norm(&product(&one, &two)).max(1e-30);
+        let shown = d.min(32);
+        let part = if shown < d { format!(" Drawn: the first {shown} rows and columns.") } else { String::new() };
         let caption = format!(
-            "Left and right: what the {} recurrence multiplies its state by at two tokens. Their commutator is {commutator:.2} of their product.",
+            "Left and right: what the {} recurrence multiplies its state by at two tokens. Their commutator is {commutator:.2} of their product.{part}",
             self.name()
         );
         let mut figure = figures.figure("matrices", "Two transitions", caption);
-        let shown = d.min(32);
         let gap = 2;
         let columns = 2 * shown + gap;
         let mut values = Vec::new();

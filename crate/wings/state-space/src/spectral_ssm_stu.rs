@@ -516,7 +516,7 @@ impl Exhibit for SpectralSsmStu {
             )
             .holds_only_after(!swept),
             Clause::at_most(
-                "From a memory of 100 samples to one of 10,000 its error grows by {value} (bound {high}).",
+                "From a memory of 100 samples to one of 10,000 its error grows by a factor of {value} (bound {high}).",
                 growth,
                 10.0,
             ),
@@ -526,7 +526,11 @@ impl Exhibit for SpectralSsmStu {
                 100.0,
             ),
             Clause::at_least(
-                "Both trained by Adam, the recurrence errs {value} times as much as the unit (bound {low}).",
+                if untrained {
+                    "With no steps of Adam there is nothing trained to compare."
+                } else {
+                    "Both trained by Adam, the recurrence errs {value} times as much as the unit (bound {low})."
+                },
                 trained,
                 10.0,
             )
@@ -567,11 +571,12 @@ impl Exhibit for SpectralSsmStu {
 
 impl SpectralSsmStu {
     fn draw_radii(&self, figures: &mut Figures) {
-        let mut figure = figures.figure(
-            "radii",
-            "Test error against memory",
-            "Fits at four radii. Dashed: without the true sample before the last (the unit on its own outputs, the response on all of y).",
-        );
+        let caption = if self.problem.settings.autoregressive {
+            "Fits at four radii. Dashed: without the true sample before the last (the unit on its own outputs, the response on all of y). Dots alone: trained by Adam."
+        } else {
+            "Fits at four radii, without the true sample before the last. Dots alone: trained by Adam."
+        };
+        let mut figure = figures.figure("radii", "Test error against memory", caption);
         figure
             .x(Axis::log("memory of the system, 1/(1 − radius)").unit("samples").domain(8.0, 12_500.0))
             .y(Axis::log("test error over the size of y").domain(1e-11, 10.0));

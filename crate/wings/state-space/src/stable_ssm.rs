@@ -525,23 +525,23 @@ impl StableSsm {
         let mut figure = figures.figure(
             "kernel",
             "The memory, learned and shaken",
-            "Line: the fit. Bands: all that shaking its weights by up to β makes of it, in the chosen parametrisation and in the direct one.",
+            "Dashed: the fit. Bands: all that shaking its weights by up to β makes of it, in the chosen parametrisation and in the direct one. What leaves the figure is drawn at its edge.",
         );
         let logarithmic = settings.memory == Memory::Polynomial;
         let (low, high) = if logarithmic { (1e-4, 10.0) } else { (-1.0, 2.0) };
         let (x, y) = ("time since the input, t + 1", "weight of that input");
-        if logarithmic {
-            figure.x(Axis::log(x).unit("steps").domain(1.0, SAMPLES as f64)).y(Axis::log(y).domain(low, high));
-        } else {
-            figure.x(Axis::linear(x).unit("steps").domain(1.0, SAMPLES as f64)).y(Axis::linear(y).domain(low, high));
-        }
+        // Both decays happen in the first steps; a delay and a drawing take all of them.
+        let early = matches!(settings.memory, Memory::Polynomial | Memory::Exponential);
+        let x = if early { Axis::log(x) } else { Axis::linear(x) };
+        let y = if logarithmic { Axis::log(y) } else { Axis::linear(y) };
+        figure.x(x.unit("steps").domain(1.0, SAMPLES as f64)).y(y.domain(low, high));
         let times: Vec<f64> = (1..=SAMPLES).map(|t| t as f64).collect();
         let clipped = |values: &[f64]| -> Vec<f64> { values.iter().map(|v| v.clamp(low, high)).collect() };
         let bands = if settings.map == Map::Direct { vec![Map::Direct] } else { vec![Map::Direct, settings.map] };
         if self.step > 0 {
             for map in bands {
                 let tested = self.of(map);
-                figure.band(&times, clipped(&tested.low), clipped(&tested.high)).of(map.contender()).faint();
+                figure.band(&times, clipped(&tested.low), clipped(&tested.high)).of(map.contender());
             }
         }
         figure.line(&times, clipped(rho)).label("memory wanted");
@@ -556,11 +556,11 @@ impl StableSsm {
         let mut figure = figures.figure(
             "beta",
             "Error against the size of the shaking",
-            "The greatest so far of 40 shakings. Stable means: it comes down to the unshaken fit's error as β shrinks.",
+            "The greatest so far of 40 shakings, drawn up to 1,000. Stable means: it comes down to the unshaken fit's error as β shrinks.",
         );
         figure.x(Axis::log("perturbation β").domain(1e-4, 0.3)).y(axis());
         figure.rule_y([share(&fit.error)]).dashed().label("not shaken");
-        figure.rule_x([settings.beta]);
+        figure.rule_x([settings.beta]).label("the chosen β");
         if self.step > 0 {
             for tested in self.tested.iter().rev() {
                 figure.line(betas, tested.by_beta.iter().map(share)).of(tested.map.contender());
@@ -612,7 +612,10 @@ impl StableSsm {
             "Gradient over weight in training",
             format!("|∂L/∂w| / |w| at each step of gradient descent, from the same eigenvalues.{told}"),
         );
-        let steps = (STEPS * DESCENTS) as f64;
+        // Where all have diverged, the axis ends with the last of them.
+        let ends: Option<Vec<usize>> = self.tested.iter().map(|tested| tested.diverged).collect();
+        let end = ends.and_then(|ends| ends.into_iter().max()).unwrap_or(STEPS * DESCENTS);
+        let steps = end.max(1) as f64;
         figure.x(Axis::linear("training step").domain(0.0, steps)).y(Axis::log("|gradient| / |weight|"));
         for tested in self.tested.iter().rev() {
             figure.line(tested.ratio.xs(), tested.ratio.ys()).of(tested.map.contender());

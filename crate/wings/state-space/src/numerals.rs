@@ -1,0 +1,31 @@
+//! Numbers among words, written as the page writes its own.
+
+/// A number with so many digits after the first: `0.012`, `1.2×10⁻⁸`, `10⁻¹⁴`.
+pub fn numeral(x: f64, digits: i32) -> String {
+    let places = |count: i32| usize::try_from(count).unwrap_or(0);
+    let written = format!("{x:.0$e}", places(digits));
+    let Some((mantissa, exponent)) = written.split_once('e').filter(|_| x != 0.0) else { return format!("{x}") };
+    let power: i32 = exponent.parse().unwrap_or(0);
+    if (-3..6).contains(&power) {
+        return format!("{x:.0$}", places(digits - power));
+    }
+    let raised = |digit: char| match digit {
+        '-' => '⁻',
+        digit => digit.to_digit(10).and_then(|digit| "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().nth(digit as usize)).unwrap_or(digit),
+    };
+    let exponent: String = exponent.chars().map(raised).collect();
+    if mantissa == "1" { format!("10{exponent}") } else { format!("{mantissa}×10{exponent}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_plain_or_powers_of_ten() {
+        assert_eq!([0.0, 1.0, 0.0123, 87_654.0].map(|x| numeral(x, 1)), ["0", "1.0", "0.012", "87654"]);
+        assert_eq!(numeral(1.23e-8, 1), "1.2×10⁻⁸");
+        assert_eq!([1.2e-14, 2e15].map(|x| numeral(x, 0)), ["10⁻¹⁴", "2×10¹⁵"]);
+        assert_eq!(numeral(f64::INFINITY, 1), "inf");
+    }
+}
