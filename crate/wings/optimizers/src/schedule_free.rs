@@ -475,7 +475,7 @@ impl Exhibit for ScheduleFreeRun {
         gap.line(chosen.curve.xs(), chosen.curve.ys()).of("schedule-free");
 
         let caption =
-            format!("At γ = {} D/(G√T), for six β from 0 (dark) to 1 (light), below the bound.", fixed.setting.rate);
+            format!("At γ = {} D/(G√T), for six β from 0 (dark) to 1 (light), and the bound.", fixed.setting.rate);
         let caption = if network {
             "For six β, from 0 (dark) to 1 (light); the line is the first loss.".into()
         } else {

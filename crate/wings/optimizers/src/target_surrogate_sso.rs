@@ -91,7 +91,7 @@ pub enum Task {
 #[derive(Clone, Debug, Controls)]
 pub struct Setting {
     /// Steps on each surrogate.
-    #[control(label = "inner steps m", range = 1..=200, log, default = 20)]
+    #[control(label = "inner steps m", range = 1..=200, log, default = 20, when = ("solver", ["fixed", "armijo"]))]
     pub steps: usize,
     /// The step in target space, in units of what the smoothness of the loss allows.
     #[control(label = "target step η·L", range = 0.1..=3.0, default = 1.0)]

@@ -836,6 +836,7 @@ impl Exhibit for ZerothOrderFrankWolfe {
         let fall = self.fall().map(|fit| fit.slope).filter(|_| over);
         let swept = self.swept.len() == DIMENSIONS.len() * REPEATS;
         let growth = self.growth().map(|fit| fit.slope).filter(|_| swept);
+        let [small, large] = [0, DIMENSIONS.len() - 1].map(|k| self.fixed.setting.constraint.size(DIMENSIONS[k]));
         let last = |id: &str| self.gaps.of(id).and_then(Series::last).map(|[_, gap]| gap).filter(|_| over);
         let ratio = last("plain").zip(last("zofw")).map(|(plain, averaged)| plain / averaged);
         Claim::new(vec![
@@ -844,7 +845,11 @@ impl Exhibit for ZerothOrderFrankWolfe {
                 fall,
                 -1.0 / 3.0,
             ),
-            Clause::at_most("From d = 10 to 160 it goes as d to the {value}, at most {high}.", growth, 1.0 / 3.0),
+            Clause::at_most(
+                format!("From d = {small} to {large} it goes as d to the {{value}}, at most {{high}}."),
+                growth,
+                1.0 / 3.0,
+            ),
             Clause::at_least("Without averaging it ends {value} times as high, at least {low}.", ratio, 5.0),
         ])
     }
