@@ -126,7 +126,7 @@ pub struct Setting {
     /// The share of the run over which WSD falls to zero.
     #[control(label = "cooldown fraction c", range = 0.01..=1.0, default = 0.2)]
     pub cooldown: f64,
-    /// The horizon; a quarter of it is tried as well.
+    /// The horizon; a quarter of it is tried as well. The language model takes a quarter of all steps.
     #[control(label = "horizon T", range = 50..=3200, log, default = 400)]
     pub horizon: usize,
     /// The base rate of the curves.
@@ -552,21 +552,24 @@ impl Exhibit for ScheduleTheory {
         let mut curves = figures.figure("curves", "The loss and the bound", caption);
         curves.x(Axis::linear("step t").domain(0.0, run.horizon as f64).or(Scale::Log)).y(Axis::log(gap));
         for schedule in (0..fixed.schedules).rev() {
-            let bound = self.bound_curve(run, schedule);
-            curves.line(xs(&bound), ys(&bound)).of(IDS[schedule]).dashed();
             let measured = self.measured_curve(run, schedule);
             curves.line(xs(&measured), ys(&measured)).of(IDS[schedule]);
+            let bound = self.bound_curve(run, schedule);
+            curves.line(xs(&bound), ys(&bound)).of(IDS[schedule]).dashed();
         }
         if fixed.setting.cooldown < 1.0 {
             curves.rule_x([(1.0 - fixed.setting.cooldown) * run.horizon as f64]).label("cooldown");
         }
 
-        let caption = "At T, for each schedule: measured (solid) and bounded (dashed). Dots mark the best base rates.";
+        let caption = "At T, for each schedule: measured (solid) and bounded (dashed). Dots and rings mark the best base \
+                       rates.";
         let mut sweep = figures.figure("rates", "Against the base rate", caption);
         let grid = &fixed.rates[..fixed.rates.len() - 1];
         let ends = [grid[0], grid[grid.len() - 1]];
         sweep.x(Axis::log("base rate γ").domain(ends[0], ends[1])).y(Axis::log(gap));
         for schedule in (0..fixed.schedules).rev() {
+            let finals = self.finals(run, schedule);
+            sweep.line(xs(&finals), ys(&finals)).of(IDS[schedule]);
             let [first, second] = self.terms(run, schedule);
             let bound = |gamma: f64| (first / gamma + gamma * second).clamp(FLOOR, 1e9);
             let fine = rates(ends[0], ends[1], 40);
@@ -575,8 +578,6 @@ impl Exhibit for ScheduleTheory {
             if best > ends[0] && best < ends[1] {
                 sweep.dot([best], [bound(best)]).of(IDS[schedule]).symbol(Symbol::Ring).radius(5.0);
             }
-            let finals = self.finals(run, schedule);
-            sweep.line(xs(&finals), ys(&finals)).of(IDS[schedule]);
             if let Some([rate, gap]) = self.best(run, schedule) {
                 sweep.dot([rate], [gap]).of(IDS[schedule]).radius(5.0);
             }
@@ -599,7 +600,8 @@ impl Exhibit for ScheduleTheory {
         let most = parts.iter().copied().fold(1e-300, f64::max);
         let caption = "The chosen schedule, and what each of its steps adds to T₂, the greatest as 1.";
         let mut detail = figures.figure("terms", "Which steps cost", caption);
-        detail.x(Axis::linear("step t").domain(0.0, run.horizon as f64)).y(Axis::linear("relative to the maximum"));
+        detail.x(Axis::linear("step t").domain(0.0, run.horizon as f64));
+        detail.y(Axis::linear("relative to the maximum").domain(0.0, 1.05));
         let stride = run.horizon.div_ceil(400);
         let thin = |values: &[f64], scale: f64| -> Vec<[f64; 2]> {
             let all = values.iter().enumerate();
@@ -635,7 +637,10 @@ impl Exhibit for ScheduleTheory {
             .numbers("constant's γ", rows.iter().map(|&s| reused(run, s, measured(run, CONSTANT))));
 
         let rows: Vec<usize> = rows.into_iter().filter(|_| longer.is_done()).collect();
-        let caption = "The best base rates there, and how much worse the gap is with the rate that was best at T.";
+        let caption = format!(
+            "The best base rates after {} steps, and how much worse the gap is with the rate that was best at T.",
+            longer.horizon
+        );
         let mut extended = figures.figure("extended", "At the extended horizon", caption);
         extended
             .table()

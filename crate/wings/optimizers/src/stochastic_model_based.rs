@@ -544,7 +544,8 @@ impl StochasticModelBased {
         self.k += 1;
         for (path, run) in self.paths.iter_mut().zip(&self.shown) {
             let [x, y] = fixed.on_plane(&run.x[0]);
-            path.push(x.clamp(-HALF, HALF), y.clamp(-HALF, HALF));
+            // What explodes leaves the picture.
+            path.push(x.clamp(-1e3, 1e3), y.clamp(-1e3, 1e3));
         }
     }
 
@@ -768,8 +769,13 @@ impl Exhibit for StochasticModelBased {
         // The sign of a signal leaves no trace in what is measured, nor does that of both halves.
         landscape.dot([x, -x], [y, -y]).symbol(Symbol::Cross).radius(6.0).label("± signal");
 
-        let caption = "A dot is five runs of K iterations with steps α/√K: how far an iterate drawn from them is from \
-                       stationary. What the theorem allows prox-linear is dashed: it falls like K^(−1/4).";
+        let steps = if setting.decaying { "α/√k" } else { "α/√K" };
+        let mut caption = format!(
+            "A dot is five runs of K iterations with steps {steps}: how far an iterate drawn from them is from stationary."
+        );
+        if fixed.models.contains(&Model::ProxLinear) {
+            caption += " What the theorem allows prox-linear is dashed: it falls like K^(−1/4).";
+        }
         let mut envelope = figures.figure("envelope", "The gradient of the envelope", caption);
         let end = setting.iterations as f64;
         envelope.x(Axis::log("iterations K").domain(30.0, end)).y(Axis::log("‖∇φ‖, root mean square"));
@@ -859,10 +865,6 @@ impl StochasticModelBased {
     fn one_sample(&self, figures: &mut Figures) {
         let fixed = &*self.fixed;
         let Fixed { samples, setting, .. } = fixed;
-        let caption = "The newest sample from where the first model stands, along its gradient. Each model meets the leash \
-                       (dashed); a dot is where it goes.";
-        let mut figure = figures.figure("sample", "One sample and its models", caption);
-        figure.x(Axis::linear("step along ∇c, in its length")).y(Axis::linear("value"));
         let Some(run) = self.shown.last() else { return };
         let x = &run.x[0];
         let i = self.sample;
@@ -870,12 +872,23 @@ impl StochasticModelBased {
         let c = samples.inner(i, x, &mut gradient);
         let square = inner(&gradient, &gradient);
         let alpha = setting.alpha / (setting.iterations as f64).sqrt();
-        if !(square > 1e-20 && square < 1e12 && c.is_finite()) {
+        let fits = square > 1e-20 && square < 1e12 && c.is_finite();
+        let caption = if fits {
+            "The newest sample from where the first model stands, along its gradient. Each model meets the leash (dashed); \
+             a dot is where it goes."
+        } else {
+            "The first model stands where its newest sample is flat, or too steep for a picture."
+        };
+        let mut figure = figures.figure("sample", "One sample and its models", caption);
+        figure.x(Axis::linear("step along ∇c, in its length")).y(Axis::linear("value"));
+        if !fits {
             return;
         }
         // In units of the subgradient step; the picture reaches as far as the farthest of them all.
         let reach = 1.6 * alpha.max((c / square).abs()).max(1e-9);
-        let s: Vec<f64> = (0..=120).map(|k| reach * (f64::from(k) / 60.0 - 1.0)).collect();
+        // As high as the kinked line comes there; a leash or a sample that is steeper leaves the picture.
+        let top = c.abs() + reach * square;
+        let across = |count: u32, end: f64| (0..=2 * count).map(move |k| end * (f64::from(k) / f64::from(count) - 1.0));
         let moved = |s: f64| {
             let mut y = x.clone();
             add(s, &gradient, &mut y);
@@ -886,14 +899,17 @@ impl StochasticModelBased {
             (p * q - samples.b[i]).abs()
         };
         let leash = |s: f64| s * s * square / (2.0 * alpha);
-        figure.line(&s, s.iter().map(|s| leash(*s))).ink(Ink::Muted).dashed().label("leash");
+        let end = reach.min((2.0 * alpha * top / square).sqrt());
+        figure.line(across(60, end), across(60, end).map(leash)).ink(Ink::Muted).dashed().label("leash");
         for model in &fixed.models {
             let value = |s: f64| match model {
                 Model::Subgradient => c.abs() + c.signum() * s * square,
                 Model::ProxLinear => (c + s * square).abs(),
                 Model::ProxPoint => sample(s),
             };
-            figure.line(&s, s.iter().map(|s| value(*s))).of(model.id());
+            let points = across(if *model == Model::ProxPoint { 300 } else { 60 }, reach).map(|s| [s, value(s)]);
+            let points: Vec<[f64; 2]> = points.filter(|p| p[1] <= top * (1.0 + 1e-9)).collect();
+            figure.line(points.iter().map(|p| p[0]), points.iter().map(|p| p[1])).of(model.id());
             let mut y = x.clone();
             samples.step(*model, i, alpha, &mut y, &mut vec![0.0; x.len()]);
             let off: Vec<f64> = y.iter().zip(x).map(|(y, x)| y - x).collect();

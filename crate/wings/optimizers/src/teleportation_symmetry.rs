@@ -712,8 +712,13 @@ impl Teleportation {
 
     fn draw_plane(&self, bowl: &Bowl, field: &Field, figures: &mut Figures) {
         let jump = self.jump();
-        let caption = "The level set is an orbit: turning along it changes the slope and not the loss. From the steep \
-                       side descent goes straight down. Drag the start.";
+        let caption = if bowl.round {
+            "The level set is an orbit. On a circle every place is equally steep: to turn along it changes nothing. Drag the \
+             start."
+        } else {
+            "The level set is an orbit: turning along it changes the slope and not the loss. From the steep side descent \
+             goes straight down. Drag the start."
+        };
         let labels = ["w₁", "w₂", "L(w)"];
         let mut figure = field.figure(figures, "path", "A jump along the level set", caption, labels);
         let base = jump.map_or(&self.runs[0][0].w, |jump| &jump.from);
@@ -746,28 +751,47 @@ impl Teleportation {
         let jump = self.jump();
         match &self.fixed.landscape {
             Landscape::Bowl(bowl) => {
-                let caption = "All the way round the loss is one and the same, and the slope is not. Dots: where the \
-                               teleport began and where it went.";
+                let slope = if bowl.round { "and so is the slope" } else { "and the slope is not" };
+                let dots = match jump {
+                    Some(_) => "Dots: where the teleport began and where it went.",
+                    None => "The dot is where the run stands: it has not teleported.",
+                };
+                let caption = format!("All the way round the loss is one and the same, {slope}. {dots}");
                 let mut figure = figures.figure("orbit", "The slope along the orbit", caption);
-                figure.x(Axis::linear("θ").unit("°").domain(-180.0, 180.0)).y(Axis::linear("‖∇L‖, L"));
+                // Far out the loss is much greater than the slope, and near the minimum much less.
+                figure.x(Axis::linear("θ").unit("°").domain(-180.0, 180.0)).y(Axis::log("‖∇L‖, L"));
                 let base = jump.map_or(&self.runs[0][0].w, |jump| &jump.from);
                 let degrees: Vec<f64> = (-90..=90).map(|k| 2.0 * f64::from(k)).collect();
-                let around: Vec<Look> = degrees
-                    .iter()
-                    .map(|degree| self.fixed.landscape.look(&bowl.turn(base, PI * degree / 180.0)))
+                // At the minimum itself there is nothing to draw.
+                let positive = |look: &Look| look.loss > 0.0 && look.slope > 0.0;
+                let around: Vec<(f64, Look)> = degrees
+                    .into_iter()
+                    .map(|degree| (degree, self.fixed.landscape.look(&bowl.turn(base, PI * degree / 180.0))))
+                    .filter(|(_, look)| positive(look))
                     .collect();
-                figure.line(&degrees, around.iter().map(|look| look.loss)).ink(Ink::Muted).label("L").dashed();
-                figure.line(&degrees, around.iter().map(|look| look.slope)).of("teleport").label("‖∇L‖");
+                let across = || around.iter().map(|place| place.0);
+                figure.line(across(), around.iter().map(|place| place.1.loss)).ink(Ink::Muted).label("L").dashed();
+                figure.line(across(), around.iter().map(|place| place.1.slope)).of("teleport").label("‖∇L‖");
                 let here = jump.map_or_else(|| self.fixed.landscape.look(base), |jump| jump.before);
-                figure.dot([0.0], [here.slope]).of("plain").radius(5.0).label("before");
-                if let Some(jump) = jump {
+                if positive(&here) {
+                    let name = if jump.is_some() { "before" } else { "now" };
+                    figure.dot([0.0], [here.slope]).of("plain").radius(5.0).label(name);
+                }
+                if let Some(jump) = jump.filter(|jump| positive(&jump.after)) {
                     let theta = 180.0 * jump.theta / PI;
                     figure.dot([theta], [jump.after.slope]).ink(Ink::Accent).radius(5.0).label("after");
                 }
             }
             Landscape::Network(_) => {
-                let caption = "What each ascent step on the group element finds in the run that is drawn: the loss stays, \
-                               the slope and the curvature along it grow together.";
+                let found = match self.fixed.setting.objective {
+                    Goal::MaxGradient => "the slope and the curvature along it grow together",
+                    Goal::MinSharpness => "the trace is to fall",
+                    Goal::MaxSharpness => "the trace is to grow",
+                };
+                let caption = format!(
+                    "What each ascent step on the group element finds in the run that is drawn: the loss stays, {found}. What \
+                     is not positive has no dot."
+                );
                 let mut figure = figures.figure("orbit", "The slope along the orbit", caption);
                 let most = self.fixed.setting.ascent.max(1) as f64;
                 figure.x(Axis::linear("ascent steps on g").domain(0.0, most));
@@ -788,9 +812,12 @@ impl Teleportation {
                 for (label, part, ink) in columns {
                     let points = way.iter().enumerate().map(|(k, look)| (k as f64, part(look)));
                     let points: Vec<(f64, f64)> = points.filter(|(_, y)| *y > 0.0 && y.is_finite()).collect();
-                    let (xs, ys) = (points.iter().map(|p| p.0), points.iter().map(|p| p.1));
-                    figure.line(xs.clone(), ys.clone()).ink(ink).label(label);
-                    figure.dot(xs, ys).ink(ink).radius(2.0);
+                    // A line ends where a number is missing.
+                    for piece in points.chunk_by(|one, next| next.0 < one.0 + 1.5) {
+                        let (xs, ys) = (piece.iter().map(|p| p.0), piece.iter().map(|p| p.1));
+                        figure.line(xs, ys).ink(ink).label(label);
+                    }
+                    figure.dot(points.iter().map(|p| p.0), points.iter().map(|p| p.1)).ink(ink).radius(2.0);
                 }
             }
         }
@@ -883,7 +910,9 @@ impl Exhibit for Teleportation {
         let at: Vec<[f64; 2]> = jumps.iter().map(|jump| [jump.step as f64, jump.before.loss]).collect();
         let at: Vec<[f64; 2]> = at.into_iter().filter(|[_, loss]| *loss > 0.0).collect();
         let (xs, ys) = (at.iter().map(|p| p[0]), at.iter().map(|p| p[1]));
-        loss.dot(xs, ys).ink(Ink::Accent).symbol(Symbol::Ring).radius(6.0).label("teleport");
+        if !at.is_empty() {
+            loss.dot(xs, ys).ink(Ink::Accent).symbol(Symbol::Ring).radius(6.0).label("teleport");
+        }
 
         self.draw_orbit(figures);
 
