@@ -900,7 +900,7 @@ impl GrassSwitchingGraph {
 
     fn draw_strips(&self, figures: &mut Figures) {
         let s = self.shown();
-        // The middle colour is the paper's.
+        // The middle colour is that of the page.
         let straight = if self.settings.modes % 2 == 1 { " Blank: the mode that does not turn." } else { "" };
         let caption = format!(
             "For each swimmer three strips: the true mode, what the model with a graph sees, what the lone one sees.{straight}"

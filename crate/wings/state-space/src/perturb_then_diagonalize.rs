@@ -700,7 +700,7 @@ impl PerturbThenDiagonalize {
         let Fixed { tone, sample, .. } = *self.fixed;
         let caption = format!(
             "Outputs for two slow bumps and a tone at ω = {tone:.1}: each band spans what an output does within a two-hundredth \
-             of the time."
+             of the time. Beyond ±{CLIP} it is cut."
         );
         let mut figure = figures.figure("output", "A slow signal and a tone", caption);
         figure.x(Axis::linear("time").unit("timescales").domain(0.0, SPAN)).y(Axis::linear("output"));
@@ -755,25 +755,31 @@ impl PerturbThenDiagonalize {
     }
 
     fn draw_sweep(&self, figures: &mut Figures) {
-        let caption =
-            "The same direction of E at eleven sizes: less kick is a smaller error and a larger condition number.";
+        let epsilon = self.fixed.setting.epsilon;
+        let shown = epsilon >= 5e-7;
+        let left = if shown { "" } else { " Your ε lies further left." };
+        let caption = format!(
+            "The same direction of E at eleven sizes: less kick is a smaller error and a larger condition number.{left}"
+        );
         let mut figure = figures.figure("sweep", "Faithful or well conditioned", caption);
         figure.x(Axis::log("ε").domain(5e-7, 2e-1)).y(Axis::log("greatest error; κ(V)").domain(1e-6, 1e8));
-        let shown: Vec<&Swept> = self.swept.iter().collect();
-        let epsilons = || shown.iter().map(|s| s.epsilon);
+        let epsilons = || self.swept.iter().map(|s| s.epsilon);
         let kept = |x: f64| x.clamp(1e-6, 1e8);
-        figure.line(epsilons(), shown.iter().map(|s| kept(s.error))).of("ptd");
-        figure.dot(epsilons(), shown.iter().map(|s| kept(s.error))).of("ptd").label("greatest error");
-        figure.dot(epsilons(), shown.iter().map(|s| kept(s.condition))).symbol(Symbol::Ring).radius(4.0).label("κ(V)");
+        figure.line(epsilons(), self.swept.iter().map(|s| kept(s.error))).of("ptd");
+        figure.dot(epsilons(), self.swept.iter().map(|s| kept(s.error))).of("ptd").label("greatest error");
+        let conditions = self.swept.iter().map(|s| kept(s.condition));
+        figure.dot(epsilons(), conditions).symbol(Symbol::Ring).radius(4.0).label("κ(V)");
         figure.rule_y([self.fixed.worst.0]).ink(Ink::Muted).dashed().label("greatest error of S4D");
-        figure.rule_x([self.fixed.setting.epsilon.max(5e-7)]).ink(Ink::Accent).label("ε of the run");
+        if shown {
+            figure.rule_x([epsilon]).ink(Ink::Accent).label("ε of the run");
+        }
     }
 
     fn draw_table(&self, figures: &mut Figures) {
         let caption = "Errors are the greatest over all frequencies. S4D's condition is 1: a normal matrix has orthogonal eigenvectors.";
         let mut figure = figures.figure("table", "In numbers", caption);
         let number = |x: Option<f64>| x.map_or_else(|| "none".to_owned(), |x| numeral(x, 1));
-        let abscissa = |x: Option<f64>| x.map_or_else(|| "none".to_owned(), |x| format!("{x:.2}"));
+        let abscissa = |x: Option<f64>| x.map_or_else(|| "none".to_owned(), |x| format!("{x:.2}").replace('-', "−"));
         let direct = self.direct.as_ref().map(|_| apart(&self.direct_transfer, &self.fixed.hippo));
         let modes = [&self.ptd, &self.direct];
         let [ptd, of_direct] = modes.map(|m| m.as_ref().map(|m| m.condition));

@@ -689,7 +689,7 @@ impl S4dTwoLineKernel {
 
     fn draw_difference(&self, figures: &mut Figures) {
         let caption = if self.fixed.setting.start == Start::Legs {
-            "What the diagonal kernel has and LegS has not: fast, small, and zero on average."
+            "What the diagonal kernel has and LegS has not: swings about zero, faster and smaller the larger N is."
         } else {
             "What the nearest kernel of these eigenvalues has and LegS has not."
         };
@@ -724,7 +724,9 @@ impl S4dTwoLineKernel {
                        the real rates.";
         let mut figure = figures.figure("plane", format!("Where the eigenvalues begin, N = {n}"), caption);
         figure.x(Axis::symlog("real part").domain(-1.2 * n as f64, 0.0));
-        figure.y(Axis::symlog("imaginary part"));
+        // Room for the highest.
+        let highest = self.fixed.spectra.iter().flat_map(|(_, a)| a).map(|a| a.im).fold(1.0, f64::max);
+        figure.y(Axis::symlog("imaginary part").domain(0.0, 1.3 * highest));
         for (start, a) in self.fixed.spectra.iter().rev() {
             let dots = figure.dot(a.iter().map(|a| a.re), a.iter().map(|a| a.im));
             dots.of(start.name()).radius(if *start == Start::Legs { 4.0 } else { 2.5 });

@@ -893,7 +893,8 @@ impl SelectiveSsmSignature {
     fn draw_scatter(&self, figures: &mut Figures) {
         let trained = self.runs.last().map_or(0.0, |run| run.sums.paths);
         let caption = format!(
-            "Each dot is a path the read-out has not seen; it was fitted on {trained} others. On the line, truth is read."
+            "Each dot is a path the read-out has not seen; it was fitted on {trained} others. On the line, truth is read. \
+             Readings beyond the axes are drawn at their edge."
         );
         let title = format!("Reading the {}", self.name_of_target());
         let mut figure = figures.figure("scatter", title, caption);
@@ -966,7 +967,8 @@ impl SelectiveSsmSignature {
         let caption = format!(
             "Your path in space, and its shadows on three walls, closed by their chords. Their signed areas: {:.2}, {:.2}, {:.2}.",
             areas[0], areas[1], areas[2]
-        );
+        )
+        .replace('-', "−");
         let mut figure = figures.figure("path", "Your path and its areas", caption);
         figure.equal();
         let r = ROOM;
