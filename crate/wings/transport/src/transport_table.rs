@@ -1423,21 +1423,33 @@ impl TransportTable {
     fn draw_race(&self, figures: &mut Figures) {
         let by = self.setting.count_by as usize;
         let unit = ["iterations", "modelled seconds"][by];
-        let caption = "How far each plan's marginals are from what they should be; unbalanced, how far an iteration still \
-                       moves them.";
-        let mut off = figures.figure("marginals", "Marginal error", caption);
-        off.x(Axis::log(unit).or(Scale::Linear)).y(Axis::log("‖P1 − r‖₁ + ‖Pᵀ1 − c‖₁"));
-        for entrant in self.entrants.iter().filter(|entrant| entrant.off[by].last().is_some()) {
-            off.line(entrant.off[by].xs(), entrant.off[by].ys()).of(entrant.id());
-            let last = entrant.off[by].last();
-            off.dot(last.iter().map(|at| at[0]), last.iter().map(|at| at[1])).of(entrant.id());
+        let iterates = |entrant: &Entrant| !matches!(entrant.solver, Solver::Exact | Solver::Sliced | Solver::Gaussian);
+        if self.entrants.iter().any(iterates) {
+            let caption = "How far each plan's marginals are from what they should be; unbalanced, how far an iteration still \
+                           moves them.";
+            let mut off = figures.figure("marginals", "Marginal error", caption);
+            off.x(Axis::log(unit).or(Scale::Linear)).y(Axis::log("‖P1 − r‖₁ + ‖Pᵀ1 − c‖₁"));
+            for entrant in self.entrants.iter().filter(|entrant| entrant.off[by].last().is_some()) {
+                off.line(entrant.off[by].xs(), entrant.off[by].ys()).of(entrant.id());
+                let last = entrant.off[by].last();
+                off.dot(last.iter().map(|at| at[0]), last.iter().map(|at| at[1])).of(entrant.id());
+            }
+            off.rule_y([self.setting.tolerance]).label("tolerance").dashed();
         }
-        off.rule_y([self.setting.tolerance]).label("tolerance").dashed();
 
-        let caption = "What each plan costs (unbalanced: with its penalties) or proves to be needed, as a share of the \
-                       largest cost. At the rule, the optimum.";
+        // A cost on its way, far from the marginals, may be many times what any has in the end.
+        let last = self.entrants.iter().filter_map(|entrant| entrant.costs[by].last()).map(|at| at[1]);
+        let top = 1.5 * last.chain(self.optimum()).fold(0.0, f64::max);
+        let cut = self.entrants.iter().flat_map(|entrant| entrant.costs[by].ys()).any(|cost| cost > 2.0 * top);
+        let caption = format!(
+            "What each plan costs (unbalanced: with its penalties) or proves to be needed, as a share of the largest cost. \
+             At the rule, the optimum.{}",
+            if cut { " What costs far more on its way is cut." } else { "" }
+        );
         let mut costs = figures.figure("cost", "Cost", caption);
-        costs.x(Axis::log(["iterations, pivots or directions", unit][by]).or(Scale::Linear)).y(Axis::linear("cost"));
+        let y = Axis::linear("cost");
+        costs.x(Axis::log(["iterations, pivots or directions", unit][by]).or(Scale::Linear));
+        costs.y(if cut && top > 0.0 { y.domain(0.0, top) } else { y });
         for entrant in &self.entrants {
             costs.line(entrant.costs[by].xs(), entrant.costs[by].ys()).of(entrant.id());
             let last = entrant.costs[by].last();
@@ -1447,16 +1459,18 @@ impl TransportTable {
 
         let optimum = self.optimum();
         let gap = |entrant: &Entrant| Some(entrant.found?.cost - optimum?);
-        let caption = "How far each cost is from the optimum, above or below, and (crosses) how far its bound lets it be \
-                       above. Below, no bound is claimed but the sign.";
-        let mut gaps = figures.figure("gap", "Gap to the optimum", caption);
         let others = || self.entrants.iter().skip(1);
-        gaps.x(Axis::categories("solver", others().map(short))).y(Axis::log("|cost − optimum|"));
-        for (k, entrant) in others().enumerate() {
-            let (Some(gap), Some(found)) = (gap(entrant), entrant.found) else { continue };
-            gaps.dot([k as f64], [gap.abs().max(FLOOR)]).of(entrant.id()).radius(5.0);
-            if found.low.is_finite() || entrant.solver == Solver::Unbalanced {
-                gaps.dot([k as f64], [found.high.max(FLOOR)]).ink(Ink::Muted).symbol(Symbol::Cross).radius(5.0);
+        if others().next().is_some() {
+            let caption = "How far each cost is from the optimum, above or below, and (crosses) how far its bound lets it be \
+                           above. Below, no bound is claimed but the sign.";
+            let mut gaps = figures.figure("gap", "Gap to the optimum", caption);
+            gaps.x(Axis::categories("solver", others().map(short))).y(Axis::log("|cost − optimum|"));
+            for (k, entrant) in others().enumerate() {
+                let (Some(gap), Some(found)) = (gap(entrant), entrant.found) else { continue };
+                gaps.dot([k as f64], [gap.abs().max(FLOOR)]).of(entrant.id()).radius(5.0);
+                if found.low.is_finite() || entrant.solver == Solver::Unbalanced {
+                    gaps.dot([k as f64], [found.high.max(FLOOR)]).ink(Ink::Muted).symbol(Symbol::Cross).radius(5.0);
+                }
             }
         }
 
