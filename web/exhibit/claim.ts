@@ -1,6 +1,7 @@
 /** The claim: sentences with their measured numbers in them. */
 import { html, type TemplateResult } from 'lit';
 import { formatNumber } from '../figures/format';
+import { raised } from '../figures/raised';
 import type { Claim, Clause, Verdict } from '../figures/types';
 
 const WORDS: Record<Verdict, string> = {
@@ -24,9 +25,9 @@ function sentence({ text, value, low, high, verdict }: Clause): TemplateResult {
     value === null ? (verdict === 'pending' ? '…' : 'no number') : formatNumber(value, 3, true);
   const bounds: Record<string, number | null> = { '{low}': low, '{high}': high };
   const parts = text.split(/(\{value\}|\{low\}|\{high\})/).map((part) => {
-    if (part === '{value}') return html`<b>${measured}</b>`;
+    if (part === '{value}') return html`<b>${raised(measured)}</b>`;
     const bound = bounds[part];
-    return bound === undefined || bound === null ? part : formatNumber(bound, 3);
+    return raised(bound === undefined || bound === null ? part : formatNumber(bound, 3));
   });
   return html`<li>${mark(verdict)}<span>${parts} <span class="word">${verdict}</span></span></li>`;
 }

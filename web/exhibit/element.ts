@@ -21,6 +21,7 @@ import {
   shown,
 } from '../runtime/specs';
 import '../figures/figure';
+import { raisedStyle } from '../figures/raised';
 import { Address } from './address';
 import { type Asked, fromAttributes, fromValues, seedOf } from './asked';
 import { claimed } from './claim';
@@ -59,7 +60,7 @@ interface Goal {
 }
 
 export class OrreryExhibit extends LitElement implements Spectator {
-  static override styles = [tokens, buttons, layout];
+  static override styles = [tokens, buttons, layout, raisedStyle];
 
   /** The exhibit's slug. */
   @property() name = '';

@@ -5,6 +5,7 @@ import { LABEL_ROW, NAME_ROW } from './axes';
 import { Handles } from './handles';
 import { type Entry, legendEntries } from './legend';
 import { Picture, PLAIN } from './picture';
+import { raised, raisedStyle } from './raised';
 import { Reader } from './reader';
 import { type FileKind, save } from './save';
 import { styles } from './styles';
@@ -28,7 +29,7 @@ const KEY_ZOOM = 1.5;
 
 /** `<orrery-figure>`: one figure, drawn anew with every frame it is shown. */
 export class OrreryFigure extends LitElement {
-  static override styles = styles;
+  static override styles = [styles, raisedStyle];
 
   private readonly picture = new Picture();
   private readonly canvas = document.createElement('canvas');
@@ -343,12 +344,12 @@ export class OrreryFigure extends LitElement {
     if (!layout) return nothing;
     return html`<figure aria-labelledby="title">
       <header>
-        <h3 id="title">${layout.title}</h3>
+        <h3 id="title">${raised(layout.title)}</h3>
         <div class="tools">${this.zoomTools(layout)}${this.saveMenu()}</div>
       </header>
       ${this.legend()} ${this.drawn ? this.stage : nothing}
       ${layout.marks.map((mark) => (mark.mark === 'table' ? this.table(mark) : nothing))}
-      <figcaption>${layout.caption}</figcaption>
+      <figcaption>${raised(layout.caption)}</figcaption>
     </figure>`;
   }
 
@@ -407,7 +408,7 @@ export class OrreryFigure extends LitElement {
       ${this.entries.map(
         (entry) =>
           html`<button aria-pressed=${hidden.has(entry.key) ? 'false' : 'true'} @click=${() => this.toggle(entry.key)}>
-            ${swatch(entry)}<span>${entry.key}</span>
+            ${swatch(entry)}<span>${raised(entry.key)}</span>
           </button>`,
       )}
     </div>`;
@@ -419,12 +420,12 @@ export class OrreryFigure extends LitElement {
       <table>
         <thead>
           <tr>
-            ${mark.headers.map((header, k) => html`<th scope="col" class=${align[k]}>${header}</th>`)}
+            ${mark.headers.map((header, k) => html`<th scope="col" class=${align[k]}>${raised(header)}</th>`)}
           </tr>
         </thead>
         <tbody>
           ${this.cells(mark).map(
-            (row) => html`<tr>${row.map((cell, k) => html`<td class=${align[k]}>${cell}</td>`)}</tr>`,
+            (row) => html`<tr>${row.map((cell, k) => html`<td class=${align[k]}>${raised(cell)}</td>`)}</tr>`,
           )}
         </tbody>
       </table>

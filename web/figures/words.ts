@@ -12,7 +12,8 @@ export interface Run {
   raised: boolean;
 }
 
-function runsOf(text: string): Run[] {
+/** The parts of words: on the line, and raised. */
+export function runsOf(text: string): Run[] {
   const runs: Run[] = [];
   for (const letter of text) {
     const place = RAISED.indexOf(letter);
