@@ -546,8 +546,11 @@ impl Exhibit for StochasticAgd {
         }
 
         let rho = fixed.problem.growth(fixed.scale());
+        let rho = if rho < 100.0 { format!("{rho:.2}") } else { format!("{rho:.0}") };
+        // 4 rather than 4.00, and 640 as it is.
+        let rho = if rho.contains('.') { rho.trim_end_matches('0').trim_end_matches('.') } else { rho.as_str() };
         let caption =
-            format!("At ρ = {rho:.3}. Noise and gradient die out together, so a fixed step converges to the end.");
+            format!("At ρ = {rho}. Noise and gradient die out together, so a fixed step converges to the end.");
         let mut loss = figures.figure("loss", "The loss", caption);
         loss.x(Axis::log("iteration k").domain(1.0, MOST as f64)).y(Axis::log("f(w) / f(start)"));
         loss.rule_y([target]).ink(Ink::Muted).dashed();

@@ -391,14 +391,14 @@ impl TraceOpto {
         let rows: Vec<usize> = sets.order.iter().copied().filter(|id| kept.contains(id)).take(40).collect();
         let caption = "At the run before the one shown: the nodes of the minimal subgraph as the sweep meets them, and what each \
                        would have to be, where the desired output can be taken back so far.";
-        let text = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), shown);
+        let text = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), written);
         let name = |id: &usize| if *id < parameters { self.task().names[*id].to_owned() } else { format!("v{id}") };
         let mut figure = figures.figure("messages", "The messages of the sweep", caption);
         figure
             .table()
             .words("node", rows.iter().map(name))
             .words("operation", rows.iter().map(|id| trace.nodes[*id].op.word()))
-            .words("value", rows.iter().map(|id| shown(trace.value(*id))))
+            .words("value", rows.iter().map(|id| written(trace.value(*id))))
             .words("wanted", rows.iter().map(|id| text(wants.iter().find(|want| want.0 == *id).map(|want| want.1))))
             .words("∂y/∂node", rows.iter().map(|id| text(gradient[*id])))
             .words("in set", rows.iter().map(|id| sets.messages[*id].as_ref().map_or(0, BTreeSet::len).to_string()));
@@ -431,6 +431,17 @@ fn places(trace: &Trace, kept: &BTreeSet<usize>) -> Vec<[f64; 2]> {
         }
     }
     places.into_iter().map(Option::unwrap_or_default).collect()
+}
+
+/// A number as the prompt has it, but for the tables: a power of ten is written as one.
+fn written(x: f64) -> String {
+    let text = shown(x);
+    let Some((mantissa, exponent)) = text.split_once('e') else { return text };
+    let raised = |letter: char| match letter {
+        '−' => '⁻',
+        _ => letter.to_digit(10).and_then(|digit| "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().nth(digit as usize)).unwrap_or(letter),
+    };
+    format!("{mantissa}×10{}", exponent.chars().map(raised).collect::<String>())
 }
 
 impl Exhibit for TraceOpto {

@@ -336,7 +336,7 @@ impl Objective {
     fn cost(problem: Problem, d: usize) -> usize {
         match problem {
             Problem::LeastSquares => 2 * d * d + 40 * d + 100,
-            Problem::Logistic => 4 * ROWS * d + 60 * ROWS,
+            Problem::Logistic => 3 * ROWS * d + 30 * ROWS,
         }
     }
 }
