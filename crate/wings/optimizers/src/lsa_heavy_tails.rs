@@ -112,8 +112,9 @@ const BATCH: usize = 250;
 const SWEPT: usize = 4000;
 const SWEEP: [f64; 8] = [0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4];
 
-/// An index above this is out of sight.
+/// An index above this is out of sight; and one above which the power law begins where there are no chains left.
 const HIGHEST: f64 = 60.0;
+const IN_REACH: f64 = 8.0;
 
 /// Discount and states of the walk whose values TD(0) learns: to the left or the right with equal chance, staying at
 /// the ends, so that every state is visited equally often. The reward is 1 in the last state.
@@ -539,6 +540,10 @@ impl Exhibit for LsaHeavyTails {
         let fixed = &*self.fixed;
         let count = self.errors.len().max(1) as f64;
         let caption = match fixed.kappa {
+            Some(kappa) if kappa > IN_REACH => {
+                "The share of chains whose error exceeds t, beside that of a normal law. With so high an index the power \
+                 law (dashed) begins where there are no chains left."
+            }
             Some(_) => {
                 "The share of chains whose error exceeds t. A normal law falls off a cliff; the measured tail follows a \
                  power of t."

@@ -508,7 +508,7 @@ impl Exhibit for UDogRun {
         let (half, up) = (10.0_f64.sqrt(), orrery_kernels::math::pow(3000.0, 0.5 / (NOISES - 1) as f64));
         let (x, y) = ([1e-8 / half, 0.1 * half], [1e-3 / up, 3.0 * up]);
         // The ring may stand beside the cells.
-        map.x(Axis::log("r_ε").domain(x[0], 1.8)).y(Axis::log("noise σ").domain(y[0], y[1]));
+        map.x(Axis::log("r_ε").domain(x[0], x[1].max(1.8 * setting.first))).y(Axis::log("noise σ").domain(y[0], y[1]));
         let ratios = self.ratios();
         let rows = ratios.len() / FIRST.len();
         if rows > 0 {
