@@ -625,11 +625,9 @@ impl SpectralSsmStu {
     fn draw_filters(&self, figures: &mut Figures) {
         let Problem { filters, .. } = &*self.problem;
         let t = filters.filters.nrows();
-        let mut figure = figures.figure(
-            "filters",
-            "The first filters",
-            "Scaled by the root of the lag, so that equal lengths of the axis weigh the same. Dots: the alternating twin of the second.",
-        );
+        let twin = if filters.filters.ncols() > 1 { " Dots: the alternating twin of the second." } else { "" };
+        let caption = format!("Scaled by the root of the lag, so that equal lengths of the axis weigh the same.{twin}");
+        let mut figure = figures.figure("filters", "The first filters", caption);
         figure
             .x(Axis::log("lag i + 1").unit("samples").domain(1.0, t as f64))
             .y(Axis::linear("√(i + 1) φ(i)").domain(-1.2, 1.2));

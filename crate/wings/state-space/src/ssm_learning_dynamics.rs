@@ -657,7 +657,7 @@ impl SsmLearningDynamics {
     fn draw_learning(&self, figures: &mut Figures) {
         let blown = self.runs.iter().any(|run| run.student.blown);
         let mut caption =
-            "What the student has learnt, w = Σ cᵢbᵢ: the formula, and gradient descent three ways.".to_owned();
+            "What the student has learnt, w = Σ cᵢbᵢ: the formula, and gradient descent three ways. What leaves the figure lies on its edge.".to_owned();
         if blown {
             caption += " The steps are too large: descent blew up where a line ends.";
         }
@@ -683,7 +683,7 @@ impl SsmLearningDynamics {
     }
 
     fn draw_map(&self, figures: &mut Figures) {
-        let caption = "Power of the error in each band of frequencies, over the power of the whole answer. With one pole, all fade on one clock.";
+        let caption = "Power of the error in each band of frequencies, over the power of the whole answer. With one pole, all fade on one clock. Blank: no power.";
         let mut figure = figures.figure("map", "The error by frequency", caption);
         let end = self.time(self.total);
         figure
