@@ -67,6 +67,19 @@ test('log ticks are powers of ten', () => {
   expect(labels).toEqual(['10⁻⁸', '10⁻⁶', '10⁻⁴', '10⁻²', '1']);
 });
 
+test('a tick of a narrow log axis says where it stands', () => {
+  for (const low of [0.02, 0.7, 5, 7, 12, 30]) {
+    for (const decades of [0.3, 0.85, 1, 1.4, 2.1]) {
+      for (const count of [3, 6, 12]) {
+        const domain: [number, number] = [low, low * 10 ** decades];
+        for (const { value, label } of new Ruler('log', domain, [0, 400]).ticks(count))
+          if (!label.includes('×') && !label.includes('10⁻'))
+            expect(Number(label), `${domain}`).toBeCloseTo(value, 6);
+      }
+    }
+  }
+});
+
 test('ticks of a part of the ruler are those one sees', () => {
   const ruler = new Ruler('linear', [0, 100], [-1000, 1000]);
   for (const { value } of ruler.ticks(5, [0, 200])) {

@@ -1,4 +1,4 @@
-import { scaleLinear, scaleLog } from 'd3-scale';
+import { scaleLinear } from 'd3-scale';
 import { formatNumber, powerOfTen } from './format';
 import type { ScaleKind } from './types';
 
@@ -104,15 +104,16 @@ function logTicks([low, high]: [number, number], count: number): Tick[] {
   const plain = from >= -2 && to <= 3;
   const name = (power: number) => (plain ? plainPower(power) : powerOfTen(power));
   if (decades < 2.2) {
-    const steps = scaleLog().domain([low, high]).ticks(20);
     const wanted = decades * 3 <= count + 1 ? [1, 2, 5] : [1, 3];
-    const ticks = steps.flatMap((value) => {
-      const power = Math.floor(Math.log10(value) + 1e-9);
-      const lead = Math.round(value / 10 ** power);
-      if (!wanted.includes(lead)) return [];
-      const label = lead === 1 ? name(power) : plain ? formatNumber(value) : `${lead}×${powerOfTen(power)}`;
-      return [{ value, label }];
-    });
+    const ticks: Tick[] = [];
+    for (let power = from - 1; power <= to; power++) {
+      for (const lead of wanted) {
+        const value = lead * 10 ** power;
+        if (value < low * (1 - 1e-9) || value > high * (1 + 1e-9)) continue;
+        const label = lead === 1 ? name(power) : plain ? formatNumber(value) : `${lead}×${powerOfTen(power)}`;
+        ticks.push({ value, label });
+      }
+    }
     if (ticks.length > 1) return ticks;
   }
   const step = [1, 2, 3, 4, 5, 10, 20, 50, 100].find((s) => (to - from) / s <= Math.max(2, count)) ?? 200;
