@@ -416,12 +416,19 @@ const STEPS: usize = 25;
 const SPACING: f64 = 6.0 / (STEPS - 1) as f64;
 /// What counts as solved.
 const GOAL: f64 = 1e-3;
-/// Iterations of every run in one step of the exhibit.
-const BATCH: usize = 30;
 /// Beyond this a run has exploded, and is stopped.
 const FAR: f64 = 1e8;
 /// What the pictures clip objectives to.
 const SHOWN: [f64; 2] = [1e-12, 1e6];
+
+/// Iterations of every run in one step of the exhibit. A proximal point of blind deconvolution is found among the roots of
+/// a quartic.
+fn batch(problem: Problem) -> usize {
+    match problem {
+        Problem::PhaseRetrieval => 30,
+        Problem::BlindDeconvolution => 10,
+    }
+}
 
 /// One model at one step size, from all starts.
 #[derive(Clone)]
@@ -644,7 +651,7 @@ impl Exhibit for StochasticModelBased {
         let draws: Vec<usize> = horizons.iter().flat_map(|horizon| horizon.drawn.iter().flatten().copied()).collect();
         let (mut length, mut waiting, mut k) = (0, 0_usize, 0);
         while k < setting.iterations || waiting > 0 {
-            let next = (k + BATCH).min(setting.iterations);
+            let next = (k + batch(setting.problem)).min(setting.iterations);
             waiting += models.len() * draws.iter().filter(|drawn| **drawn >= k && **drawn < next).count();
             waiting = waiting.saturating_sub(2);
             k = next;
@@ -715,7 +722,8 @@ impl Exhibit for StochasticModelBased {
     }
 
     async fn step(&mut self, _: &Compute) -> Progress {
-        let end = (self.k + BATCH).min(self.fixed.setting.iterations);
+        let Setting { problem, iterations, .. } = self.fixed.setting;
+        let end = (self.k + batch(problem)).min(iterations);
         while self.k < end {
             self.iterate();
         }
