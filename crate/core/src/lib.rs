@@ -11,6 +11,7 @@ pub mod error;
 pub mod exhibit;
 pub mod figure;
 pub mod frame;
+pub mod numerals;
 pub mod registry;
 pub mod series;
 pub mod session;

@@ -33,6 +33,7 @@ use crate::plane::{self, Classic, Field, Plane, Window};
 use crate::problems::Classifier;
 use crate::sweep::{Sweep, rates};
 use orrery_core::figure::Figure;
+use orrery_core::numerals::powers_of_ten;
 use orrery_core::prelude::*;
 use orrery_kernels::data;
 use orrery_kernels::math::pow;
@@ -790,13 +791,7 @@ fn three_digits(x: f64) -> String {
         };
         return format!("{x:.places$}");
     }
-    let scientific = format!("{x:.2e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let raised = |digit: char| match digit {
-        '-' => '⁻',
-        digit => digit.to_digit(10).and_then(|digit| "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().nth(digit as usize)).unwrap_or(digit),
-    };
-    format!("{mantissa}×10{}", exponent.chars().map(raised).collect::<String>())
+    powers_of_ten(&format!("{x:.2e}"))
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ mod trace;
 mod workflow;
 
 use crate::curves::Curves;
+use orrery_core::numerals::powers_of_ten;
 use orrery_core::prelude::*;
 use orrery_kernels::optim::{Adam, Optimizer};
 use orrery_kernels::random::normals;
@@ -435,13 +436,7 @@ fn places(trace: &Trace, kept: &BTreeSet<usize>) -> Vec<[f64; 2]> {
 
 /// A number as the prompt has it, but for the tables: a power of ten is written as one.
 fn written(x: f64) -> String {
-    let text = shown(x);
-    let Some((mantissa, exponent)) = text.split_once('e') else { return text };
-    let raised = |letter: char| match letter {
-        '−' => '⁻',
-        _ => letter.to_digit(10).and_then(|digit| "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().nth(digit as usize)).unwrap_or(letter),
-    };
-    format!("{mantissa}×10{}", exponent.chars().map(raised).collect::<String>())
+    powers_of_ten(&shown(x))
 }
 
 impl Exhibit for TraceOpto {

@@ -1,20 +1,17 @@
 //! Numbers among words, written as the page writes its own.
 
+use orrery_core::numerals::powers_of_ten;
+
 /// A number with so many digits after the first: `0.012`, `1.2×10⁻⁸`, `10⁻¹⁴`.
 pub fn numeral(x: f64, digits: i32) -> String {
     let places = |count: i32| usize::try_from(count).unwrap_or(0);
     let written = format!("{x:.0$e}", places(digits));
-    let Some((mantissa, exponent)) = written.split_once('e').filter(|_| x != 0.0) else { return format!("{x}") };
-    let power: i32 = exponent.parse().unwrap_or(0);
-    if (-3..6).contains(&power) {
-        return format!("{x:.0$}", places(digits - power));
+    let power = written.split_once('e').and_then(|(_, power)| power.parse::<i32>().ok());
+    match power {
+        Some(power) if x != 0.0 && !(-3..6).contains(&power) => powers_of_ten(&written),
+        Some(power) if x != 0.0 => format!("{x:.0$}", places(digits - power)),
+        _ => format!("{x}"),
     }
-    let raised = |digit: char| match digit {
-        '-' => '⁻',
-        digit => digit.to_digit(10).and_then(|digit| "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().nth(digit as usize)).unwrap_or(digit),
-    };
-    let exponent: String = exponent.chars().map(raised).collect();
-    if mantissa == "1" { format!("10{exponent}") } else { format!("{mantissa}×10{exponent}") }
 }
 
 #[cfg(test)]
