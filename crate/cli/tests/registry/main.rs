@@ -54,19 +54,28 @@ fn trial(name: String, check: impl FnOnce() -> Verdict + Send + 'static) -> Tria
     Trial::test(name, move || check().map_err(Failed::from))
 }
 
+/// Tries a check that was late twice more: what else the machine does makes a run slower, and never quicker.
+fn at_best(check: impl Fn() -> Verdict) -> Verdict {
+    let again = |fault| if watched::was_late() { check() } else { Err(fault) };
+    // Whether another check was late says nothing of this one.
+    watched::was_late();
+    check().or_else(again).or_else(again)
+}
+
 fn trials_of(entry: &'static Entry) -> Vec<Trial> {
     let name = |check: &str| format!("{}/{}/{check}", entry.wing, entry.card.slug);
     let mut trials = vec![
         trial(name("schema"), || schema::check(entry)),
-        trial(name("every-end-of-every-control"), || random_controls::at_ends(entry)),
-        trial(name("random-controls"), || random_controls::random(entry)),
+        trial(name("every-end-of-every-control"), || at_best(|| random_controls::at_ends(entry))),
+        trial(name("random-controls"), || at_best(|| random_controls::random(entry))),
         trial(name("same-seed-same-frame"), || repeat::same_frame(entry)),
         trial(name("live-controls"), || repeat::live_controls(entry)),
     ];
     // A list of scenarios that panics is the schema's to report.
     for (index, scenario) in watched::caught(entry.scenarios).unwrap_or_default().into_iter().enumerate() {
         trials.push(trial(name(&format!("scenario-{}", scenario.id)), move || {
-            (0..u64::from(seeds())).try_for_each(|seed| scenarios::check(entry, &scenario, index == 0, seed))
+            let at = |seed| at_best(|| scenarios::check(entry, &scenario, index == 0, seed));
+            (0..u64::from(seeds())).try_for_each(at)
         }));
     }
     trials

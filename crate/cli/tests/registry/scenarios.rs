@@ -1,7 +1,7 @@
 //! Each scenario gives its verdict.
 
 use crate::Verdict as Checked;
-use crate::watched::Watched;
+use crate::watched::{Watched, late};
 use orrery_core::claim::Verdict;
 use orrery_core::control::Settings;
 use orrery_core::exhibit::Scenario;
@@ -52,7 +52,7 @@ fn run(entry: &Entry, scenario: &Scenario<Settings>, default: bool, seed: u64) -
         return Err(format!("{found:?}, and not {expected:?}: {}", measured.join("; ")));
     }
     if default && watched.spent > DEFAULT_RUN {
-        return Err(format!("the default run takes {:.1} s", watched.spent.as_secs_f64()));
+        return Err(late(format!("the default run takes {:.1} s", watched.spent.as_secs_f64())));
     }
     Ok(())
 }

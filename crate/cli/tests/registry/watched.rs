@@ -9,7 +9,7 @@ use orrery_core::figure::{Axis, Channel, Colors, Figures, Geometry, Ink, Layout}
 use orrery_core::frame::Frame;
 use orrery_core::registry::Entry;
 use orrery_core::session::Session;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -22,6 +22,18 @@ pub const DRAWING: Duration = Duration::from_millis(20);
 
 thread_local! {
     static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+    static LATE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A fault of time.
+pub fn late(fault: String) -> String {
+    LATE.set(true);
+    fault
+}
+
+/// Whether there was a fault of time since this was last asked.
+pub fn was_late() -> bool {
+    LATE.take()
 }
 
 /// Has panics remembered, with where they happened, rather than printed: a check that fails reports its own.
@@ -55,7 +67,7 @@ impl Watched {
         let opened = caught(|| (entry.open)(settings, seed)).map_err(|fault| format!("beginning, {fault}"))?;
         let spent = start.elapsed();
         if spent > BEGINNING {
-            return Err(format!("beginning took {} ms", spent.as_millis()));
+            return Err(late(format!("beginning took {} ms", spent.as_millis())));
         }
         Ok(opened.map(|session| Self { session, compute: orrery_gpu::cpu(), _guard: guard, spent }))
     }
@@ -95,7 +107,7 @@ impl Watched {
         let advanced = caught(|| pollster::block_on(session.advance(compute, step, &mut go_on)));
         advanced.map_err(|fault| format!("after step {}, {fault}", session.step()))?;
         if slowest > STEP {
-            return Err(format!("step {} took {} ms", session.step(), slowest.as_millis()));
+            return Err(late(format!("step {} took {} ms", session.step(), slowest.as_millis())));
         }
         Ok(())
     }
@@ -131,7 +143,7 @@ impl Watched {
             }
         }
         if quickest > DRAWING {
-            return Err(format!("drawing step {step} took {} ms", quickest.as_millis()));
+            return Err(late(format!("drawing step {step} took {} ms", quickest.as_millis())));
         }
         look_through(&frame.figures).map_err(|fault| format!("at step {step}, {fault}"))?;
         Ok(frame)

@@ -1,7 +1,7 @@
 //! The harness itself: a right exhibit passes, and each kind of wrong one is caught.
 
 use crate::heron::HeronRoots;
-use crate::{Verdict, random_controls, repeat, scenarios, schema, trial};
+use crate::{Verdict, at_best, random_controls, repeat, scenarios, schema, trial};
 use libtest_mimic::Trial;
 use orrery_core::Rng;
 use orrery_core::claim::{Claim, Clause};
@@ -35,6 +35,7 @@ const WRONG_CONTENDER: u8 = 13;
 const FORGETS_RETUNING: u8 = 14;
 const PANIC_SOMEWHERE: u8 = 15;
 const PANIC_WHERE_WOKEN: u8 = 16;
+const SLOW_TWICE: u8 = 17;
 
 #[derive(Clone, Debug, Controls)]
 struct Setting {
@@ -65,6 +66,8 @@ struct Counter<const FAULT: u8> {
 }
 
 static UNSEEDED_NOISE: AtomicU32 = AtomicU32::new(0);
+/// Of the counter that is slow twice.
+static SLOW_STEPS: AtomicU32 = AtomicU32::new(0);
 
 fn work_for(milliseconds: u64) {
     let start = cpu_time::ThreadTime::now();
@@ -101,7 +104,9 @@ impl<const FAULT: u8> Exhibit for Counter<FAULT> {
     async fn step(&mut self, _: &Compute) -> Progress {
         self.k += 1;
         self.shared.set(self.shared.get() + 1);
-        if FAULT == SLOW_STEP && self.k == 7 {
+        let slow =
+            FAULT == SLOW_STEP || FAULT == SLOW_TWICE && self.k == 7 && SLOW_STEPS.fetch_add(1, Ordering::Relaxed) < 2;
+        if slow && self.k == 7 {
             work_for(110);
         }
         assert!(!(FAULT == PANIC_AT_AN_END && self.setting.rate == 1.0 && self.k == 9), "rate too high");
@@ -183,6 +188,23 @@ fn every_scenario(entry: &Entry) -> Verdict {
     (entry.scenarios)().iter().try_for_each(|scenario| scenarios::check(entry, scenario, true, 0))
 }
 
+fn slow_each_time(entry: &Entry) -> Verdict {
+    at_best(|| every_scenario(entry))
+}
+
+fn slow_twice() -> Verdict {
+    at_best(|| every_scenario(&counter::<SLOW_TWICE>()))
+}
+
+fn wrong_once() -> Verdict {
+    let tries = Cell::new(0);
+    let found = at_best(|| {
+        tries.set(tries.get() + 1);
+        every_scenario(&counter::<WRONG_VERDICT>())
+    });
+    if found.is_err() && tries.get() == 1 { Ok(()) } else { Err(format!("{found:?} in {} tries", tries.get())) }
+}
+
 fn with_card(change: impl FnOnce(&mut Card)) -> Entry {
     let mut entry = HERON;
     change(&mut entry.card);
@@ -199,9 +221,11 @@ pub fn trials() -> Vec<Trial> {
     vec![
         right("a-right-exhibit", HERON),
         right("a-counter-without-fault", counter::<NONE>()),
+        trial("harness/passes-a-step-slow-twice".to_owned(), slow_twice),
+        trial("harness/tries-a-wrong-verdict-once".to_owned(), wrong_once),
         wrong("nan-late-in-a-run", counter::<NAN_LATE>(), every_scenario, "at step 64, NaN at index 0 in y of line"),
         wrong("nan-at-random-controls", counter::<NAN_LATE>(), random_controls::random, "NaN at index 0"),
-        wrong("a-slow-step", counter::<SLOW_STEP>(), every_scenario, "step 7 took 11"),
+        wrong("a-slow-step", counter::<SLOW_STEP>(), slow_each_time, "step 7 took 11"),
         wrong("a-slow-step-at-random", counter::<SLOW_STEP>(), random_controls::at_ends, "step 7 took 11"),
         wrong("slow-figures", counter::<SLOW_FIGURES>(), every_scenario, "drawing step 0 took 2"),
         wrong("a-slow-beginning", counter::<SLOW_BEGINNING>(), random_controls::at_ends, "beginning took 52"),

@@ -19,7 +19,7 @@ pub type Lane = [f32; LANES];
 pub const ZERO: Lane = [0.0; LANES];
 
 pub fn each(mut x: Vec<Lane>, f: impl Fn(f32) -> f32 + Copy) -> Vec<Lane> {
-    x.iter_mut().flatten().for_each(|x| *x = f(*x));
+    x.as_flattened_mut().iter_mut().for_each(|x| *x = f(*x));
     x
 }
 
@@ -29,7 +29,7 @@ pub fn both(x: &[Lane], y: &[Lane], f: impl Fn(f32, f32) -> f32 + Copy) -> Vec<L
 
 /// `sum ← sum + factor x`.
 pub fn add_to(sum: &mut [Lane], factor: f32, x: &[Lane]) {
-    sum.iter_mut().flatten().zip(x.iter().flatten()).for_each(|(sum, x)| *sum += factor * x);
+    sum.as_flattened_mut().iter_mut().zip(x.as_flattened()).for_each(|(sum, x)| *sum += factor * x);
 }
 
 /// `y = W x + b`, its entries at one place of the parameters: `W` by inputs, then `b`.
@@ -131,7 +131,7 @@ pub fn sigmoid(x: f32) -> f32 {
 
 /// The adjoint of `x` from that of `y = tanh x`.
 pub fn through_tanh(y: &[Lane], mut dy: Vec<Lane>) -> Vec<Lane> {
-    dy.iter_mut().flatten().zip(y.iter().flatten()).for_each(|(dy, y)| *dy *= 1.0 - y * y);
+    dy.as_flattened_mut().iter_mut().zip(y.as_flattened()).for_each(|(dy, y)| *dy *= 1.0 - y * y);
     dy
 }
 
