@@ -1,7 +1,7 @@
 //! The reference: every step of a plan on the CPU, with the same bits on every machine.
 
 use orrery_core::compute::{Answer, CPU, Engine, Local, Map, Operand, Pair, Plan, Shape, Step};
-use orrery_kernels::linalg::{View, matmul_add};
+use orrery_kernels::linalg::{View, matmul_add, matvec_add};
 use orrery_kernels::math::exp_wide;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -45,11 +45,16 @@ struct On<'a> {
 }
 
 impl On<'_> {
-    /// The matrix of a batch, the only one for all if it is one.
-    fn matrix(&self, batch: usize) -> View<'_, f32> {
+    /// What is stored of one matrix of a batch, of the only one for all if it is one.
+    fn stored(&self, batch: usize) -> &[f32] {
         let Shape { batch: batches, rows, columns } = self.shape;
         let from = if batches == 1 { 0 } else { batch * rows * columns };
-        let stored = View::by_rows(&self.entries[from..from + rows * columns], rows, columns);
+        &self.entries[from..from + rows * columns]
+    }
+
+    /// The matrix of a batch, likewise.
+    fn matrix(&self, batch: usize) -> View<'_, f32> {
+        let stored = View::by_rows(self.stored(batch), self.shape.rows, self.shape.columns);
         if self.operand.transposed { stored.t() } else { stored }
     }
 
@@ -75,7 +80,12 @@ impl On<'_> {
 fn products(a: &On<'_>, b: &On<'_>, shape: Shape) -> Vec<f32> {
     let mut entries = vec![0.0; shape.entries()];
     for (batch, product) in entries.chunks_exact_mut((shape.rows * shape.columns).max(1)).enumerate() {
-        matmul_add(a.matrix(batch), b.matrix(batch), product);
+        match shape {
+            // A vector's entries lie one after the other, whether it stands or lies.
+            Shape { columns: 1, .. } => matvec_add(a.matrix(batch), b.stored(batch), product),
+            Shape { rows: 1, .. } => matvec_add(b.matrix(batch).t(), a.stored(batch), product),
+            _ => matmul_add(a.matrix(batch), b.matrix(batch), product),
+        }
     }
     entries
 }
@@ -144,6 +154,18 @@ mod tests {
         let [entries] = block_on(cpu().read([&a.scale(1.0)]));
         let batch = Tensor::batch(entries.to_vec(), 3, 2, 3);
         assert_eq!(read(&cpu(), &batch.matmul(&b)), parts);
+    }
+
+    #[test]
+    fn a_product_with_a_vector_is_a_column_of_one_with_a_matrix() {
+        let (a, x) = (whole(5, 6), whole(6, 1));
+        let [entries] = block_on(cpu().read([&x.scale(1.0)]));
+        let twice = Tensor::new(entries.iter().flat_map(|x| [*x, 2.0 * x]).collect(), 6, 2);
+        let first: Vec<f32> = read(&cpu(), &a.matmul(&twice)).into_iter().step_by(2).collect();
+        assert_eq!(read(&cpu(), &a.matmul(&x)), first);
+        assert_eq!(read(&cpu(), &x.t().matmul(&a.t())), first);
+        let turned = Tensor::new(read(&cpu(), &a.t()), 6, 5).t();
+        assert_eq!(read(&cpu(), &turned.matmul(&x)), first);
     }
 
     #[test]

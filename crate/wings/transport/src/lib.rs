@@ -4,6 +4,7 @@ mod boundary;
 mod energy_distance;
 mod newton;
 mod potential;
+mod single;
 
 orrery_core::wing! {
     "transport", "Optimal transport";
@@ -21,4 +22,4 @@ orrery_core::wing! {
     amortized_sliced_directions::AmortizedSlicedDirections,
 }
 
-orrery_browser::export!(crate::WING);
+orrery_browser::export!(crate::WING, gpu);
