@@ -546,7 +546,8 @@ export class OrreryExhibit extends LitElement implements Spectator {
 
   private renderTop(specs: Spec[], bare: boolean) {
     const { fault, description } = this;
-    const homeless = fault && (bare || !specs.some(({ name }) => name === fault.control));
+    // A control says its own fault, and is under the visitor's hand; but not after a link, before anything has run.
+    const beside = !bare && this.hash !== '' && specs.some(({ name }) => name === fault?.control);
     const dismiss = (text: string) => {
       this.said = this.said.filter((other) => other !== text);
     };
@@ -554,7 +555,7 @@ export class OrreryExhibit extends LitElement implements Spectator {
     const scenes = scenarioButtons(description?.scenarios ?? [], this.chosen, (scenario) =>
       this.enact(scenario),
     );
-    return html`<div class="top">${notices(this.said, dismiss)}${homeless ? card : nothing}</div>
+    return html`<div class="top">${notices(this.said, dismiss)}${fault && !beside ? card : nothing}</div>
       <div class="scenes">${bare ? nothing : scenes}</div>`;
   }
 

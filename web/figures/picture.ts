@@ -295,7 +295,8 @@ export class Picture {
       pen.closePath();
     } else {
       // A dot on the very edge is whole, unless the edge is one of magnification.
-      const room = this.magnification.k > 1 ? 0 : 4;
+      const reach = Math.max(4, ...this.shown.map((mark) => ('radius' in mark ? mark.radius + 1 : 0)));
+      const room = this.magnification.k > 1 ? 0 : reach;
       pen.rect(left - room, top - room, w + 2 * room, h + 2 * room);
     }
     pen.clip();

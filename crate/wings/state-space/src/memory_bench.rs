@@ -3,7 +3,7 @@
 //!
 //! A state alone answers nothing. So a linear read-out is trained for every lag: least squares on the last part of the
 //! signal, with a ridge as if states were known to one percent, examined on the first part, which it never saw. The first
-//! figure is the result: the error against the age of what is asked for. *LegT* and *FouT* keep a window of $1/\Delta$ samples and lose what leaves it;
+//! figure is the result: error against age. *LegT* and *FouT* keep a window of $1/\Delta$ samples and lose what leaves it;
 //! *LegS* fades like $e^{-s}$; the diagonal S4D systems and real modes with memory lengths $w^2+\tfrac12$ (stable
 //! reparameterisation) come close or not, depending on the signal. Spectral filters look at the last $1/\Delta$ samples, 256
 //! at most. For a signal that is nearly white (shortest period 2) nobody remembers more than $N$ numbers.
@@ -11,7 +11,7 @@
 //! The other tasks are drills. *Copy* shows a few signs, then silence, and asks for them from the last state; in *selective
 //! copy* they lie anywhere among silence; *parity* asks for their product. The selective model here is an S6 recurrence with rates
 //! $1,\dots,N$ whose step depends on the input, $\Delta_t=\mathrm{softplus}(\beta+s(2|u_t|-1))$, $\mathrm{softplus}(\beta)=\Delta$: it
-//! sleeps through silence. Its read-out is trained, its gate is not.
+//! sleeps through silence. Its gate is not trained.
 //!
 //! **Try** a larger $\Delta$; compare Lin with Inv at $N=8$; set the selectivity to zero, which makes it one more fading
 //! memory.
@@ -22,8 +22,9 @@
 //! model has no convolution; a prefix scan takes its place. Second, the best read-out may miss a tenth: no linear
 //! read-out of a linear memory manages that on parity, since a product of signs is uncorrelated with each of them.
 //!
-//! **Where it stops:** one input, one layer, no training of the state matrices. The signal fades in. A step is a 128th of
-//! the signal for every model that is shown, 16,384 samples with 64 states included, so that a whole pass takes 128 times
+//! **Where it stops:** one input, one layer, no training of the state matrices. The signal fades in. By the bilinear rule LegT
+//! echoes what left its window, and from $N=48$ on its read-outs trip over that: scores far below zero. A step is a 128th of
+//! the signal for every model that is shown, 16,384 samples with 64 states included: a pass takes 128 times
 //! what stands beside the step counter.
 
 mod model;
@@ -35,7 +36,7 @@ use orrery_core::prelude::*;
 use orrery_kernels::data::{copying, lorenz, steps, trajectory};
 use orrery_kernels::fft::{RealFft, Spectrum};
 use orrery_kernels::linalg::{View, matmul, matmul_add, ridge};
-use orrery_kernels::math::{PI, TAU, cos, sin};
+use orrery_kernels::math::{PI, TAU, cos, exp, sin};
 use orrery_kernels::random::normals;
 use orrery_kernels::ssm::Rule;
 use std::rc::Rc;
@@ -322,10 +323,12 @@ fn samples(setting: &Setting, rng: &mut Rng) -> Result<Vec<f64>> {
     if peak > 0.0 {
         u.iter_mut().for_each(|u| *u /= peak);
     }
+    // A rise with all its derivatives: a kink would be another sudden start.
     let fade = horizon(setting, u.len());
+    let ease = |x: f64| if x > 0.0 { exp(-1.0 / x) } else { 0.0 };
     for (k, u) in u.iter_mut().take(fade).enumerate() {
-        let rise = sin(0.5 * PI * k as f64 / fade as f64);
-        *u *= rise * rise;
+        let x = k as f64 / fade as f64;
+        *u *= ease(x) / (ease(x) + ease(1.0 - x));
     }
     Ok(u)
 }
@@ -625,7 +628,9 @@ impl Exhibit for MemoryBench {
         let horizon = horizon(setting, signal.len());
         let count = LAGS.min(horizon);
         let lags: Vec<usize> = (0..count).map(|i| i * (horizon - 1) / (count - 1)).collect();
-        let warm = if setting.task == Task::Delay { horizon.max(setting.delay) } else { horizon };
+        // The end of the fade holds frequencies of its own: a window later it is forgotten, too.
+        let forgotten = 3 * horizon / 2;
+        let warm = if setting.task == Task::Delay { forgotten.max(setting.delay) } else { forgotten };
         let examination = of_signs.then(|| Drill::new(EXAMINATION, setting, rng));
         let targets = lags.len() + usize::from(!of_signs);
         let asked = if setting.task == Task::Parity { 1 } else { setting.signs };
