@@ -101,3 +101,15 @@ test('each contender keeps its colour, papers strong and baselines muted', () =>
     light.strong[1],
   ]);
 });
+
+test('no two of nine contenders share a colour', () => {
+  for (let papers = 0; papers <= 9; papers++) {
+    const contenders = Array.from({ length: 9 }, (_, i) => ({
+      id: `${i}`,
+      label: `${i}`,
+      baseline: i >= papers,
+    }));
+    for (const theme of [light, dark])
+      expect(new Set(contenderColors(contenders, theme).values()).size).toBe(9);
+  }
+});

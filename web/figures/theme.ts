@@ -66,15 +66,18 @@ export function watchTheme(changed: () => void): () => void {
   };
 }
 
-/** Each contender's colour: the paper's take the strong ones in order, then the muted ones, which are the baselines'. */
+/**
+ * Each contender's colour: the paper's take the strong ones in order, the baselines the muted ones; who has run out takes
+ * the others' last.
+ */
 export function contenderColors(contenders: readonly Contender[], theme: Theme): Map<string, string> {
   const colors = new Map<string, string>();
   let papers = 0;
   let baselines = 0;
   for (const { id, baseline } of contenders) {
     const [palette, place] = baseline
-      ? [theme.baselines, baselines++]
-      : [[...theme.strong, ...theme.baselines], papers++];
+      ? [[...theme.baselines, ...theme.strong.toReversed()], baselines++]
+      : [[...theme.strong, ...theme.baselines.toReversed()], papers++];
     colors.set(id, palette[place % palette.length] as string);
   }
   return colors;

@@ -65,7 +65,7 @@ const CARD: Card = Card {
         Contender::baseline("unbalanced", "Unbalanced"),
         Contender::baseline("sliced", "Sliced"),
         Contender::baseline("gaussian", "Gaussian"),
-        Contender::paper("single", "Sinkhorn, single precision"),
+        Contender::baseline("single", "Sinkhorn, single precision"),
     ],
 };
 
