@@ -662,14 +662,15 @@ impl Exhibit for NormalizedLr {
         let sooner = (small.is_done() && large.is_done()).then(|| large.t as f64 / small.t as f64);
         // What was not reached by the end has failed.
         let reached = |value: Option<f64>| if open { value } else { Some(value.unwrap_or(f64::INFINITY)) };
-        let never = |value: Option<f64>, text: &'static str| match value {
-            None if !open => "On the built points no separation was reached within the count's limit.",
-            _ => text,
+        let never = |value: Option<f64>, who: &str, text: &str| match value {
+            None if !open => format!("{who} did not separate the built points within the count's limit."),
+            _ => text.to_owned(),
         };
         let clauses = vec![
             Clause::within(
                 never(
                     ratio(10.0, 100.0),
+                    "At n = 10 or 100, LR+GD at γ = 10⁴",
                     "From n = 10 to 100, LR+GD at γ = 10⁴ needs {value} times the iterations ({low} to {high}).",
                 ),
                 reached(ratio(10.0, 100.0)),
@@ -677,7 +678,11 @@ impl Exhibit for NormalizedLr {
                 15.0,
             ),
             Clause::within(
-                never(ratio(100.0, 1000.0), "From n = 100 to 1000, {value} times ({low} to {high})."),
+                never(
+                    ratio(100.0, 1000.0),
+                    "At n = 100 or 1000, it",
+                    "From n = 100 to 1000, {value} times ({low} to {high}).",
+                ),
                 reached(ratio(100.0, 1000.0)),
                 5.0,
                 15.0,
@@ -685,6 +690,7 @@ impl Exhibit for NormalizedLr {
             Clause::at_most(
                 never(
                     largest(apart),
+                    "LR+GD at γ = 10⁶, or the batch perceptron,",
                     "At γ = 10⁶ its counts differ from the batch perceptron's by {value}, at most {high}.",
                 ),
                 reached(largest(apart)),
@@ -693,13 +699,18 @@ impl Exhibit for NormalizedLr {
             Clause::at_most(
                 never(
                     most,
+                    "Normalised LR+GD at γ = 10⁴",
                     "Normalised LR+GD at γ = 10⁴ needs {value} iterations at the most for n = 10, 100, 1000; at most {high}.",
                 ),
                 reached(most),
                 10.0,
             ),
             Clause::at_most(
-                never(growth, "At your γ it needs {value} times the iterations at n = 1000 as at 10, at most {high}."),
+                never(
+                    growth,
+                    "At your γ, it",
+                    "At your γ it needs {value} times the iterations at n = 1000 as at 10, at most {high}.",
+                ),
                 reached(growth),
                 10.0,
             ),

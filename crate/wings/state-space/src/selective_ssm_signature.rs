@@ -963,6 +963,8 @@ impl SelectiveSsmSignature {
             .map(|&(i, j, _)| {
                 0.5 * (combined(&self.own, &vec![(1.0, vec![i, j])]) - combined(&self.own, &vec![(1.0, vec![j, i])]))
             })
+            // As shown, and without a zero below zero.
+            .map(|area| (100.0 * area).round() / 100.0 + 0.0)
             .collect();
         let caption = format!(
             "Your path in space, and its shadows on three walls, closed by their chords. Their signed areas: {:.2}, {:.2}, {:.2}.",
