@@ -1,7 +1,6 @@
 //! State-space models: memory by linear recurrence.
 
 mod diagonal_layer;
-mod numerals;
 mod spectral_filters;
 
 orrery_core::wing! {

@@ -29,9 +29,9 @@
 
 mod model;
 
-use crate::numerals::numeral;
 use model::Model;
 use orrery_core::figure::{Ink, Symbol};
+use orrery_core::numerals::numeral;
 use orrery_core::prelude::*;
 use orrery_kernels::data::{copying, lorenz, steps, trajectory};
 use orrery_kernels::fft::{RealFft, Spectrum};

@@ -24,8 +24,8 @@
 //! **Made definite.** Norms are spectral. The supremum is taken over 1,500 frequencies and S4D's own, from a tenth to ten times the
 //! highest of these. The paper trains afterwards; here nothing is trained. That the model be stable is a clause of ours.
 
-use crate::numerals::numeral;
 use orrery_core::figure::{Ink, Symbol};
+use orrery_core::numerals::numeral;
 use orrery_core::prelude::*;
 use orrery_kernels::linalg::{Complex, ComplexEigen, DMatrix, DVector, LineFit};
 use orrery_kernels::math::{PI, cos, exp, log, log_spaced, log10};

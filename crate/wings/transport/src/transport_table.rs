@@ -33,6 +33,7 @@
 
 use crate::newton::{Newton, Work};
 use crate::single::Single;
+use orrery_core::numerals::numeral;
 use orrery_core::prelude::*;
 use orrery_kernels::linalg::{DMatrix, DVector};
 use orrery_kernels::math::{exp, log, pow};
@@ -1553,7 +1554,7 @@ impl TransportTable {
         };
         let ended = self.ended();
         let unit = self.table.as_ref().map_or(1.0, |table| table.unit);
-        let caption = format!("Costs are in units of the largest, {unit:.4}.");
+        let caption = format!("Costs are in units of the largest, {}.", numeral(unit, 4));
         let mut numbers = figures.figure("numbers", "The solvers", caption);
         numbers
             .table()
