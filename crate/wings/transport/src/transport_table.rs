@@ -66,7 +66,7 @@ const CARD: Card = Card {
         Contender::baseline("unbalanced", "Unbalanced"),
         Contender::baseline("sliced", "Sliced"),
         Contender::baseline("gaussian", "Gaussian"),
-        Contender::baseline("single", "Sinkhorn, single precision"),
+        Contender::paper("single", "Sinkhorn, single precision"),
     ],
 };
 
