@@ -55,6 +55,27 @@ describe('the gallery', () => {
     await close();
   });
 
+  test('is as high before one jumps to its end as after, at every width', async () => {
+    const { page, complaints, close } = await visit(address(''), { viewport: { width: 390, height: 844 } });
+    const height = () => page.evaluate(() => document.documentElement.scrollHeight);
+    /** The height once all cards are laid out, however far they are from the window. */
+    const whole = () =>
+      page.evaluate(() => {
+        const cards = [...document.querySelectorAll<HTMLElement>('.wall li')];
+        const found = cards.map(({ style }) => style.contentVisibility);
+        for (const { style } of cards) style.contentVisibility = 'visible';
+        const height = document.documentElement.scrollHeight;
+        for (const [index, { style }] of cards.entries()) style.contentVisibility = found[index];
+        return height;
+      });
+    for (const width of [390, 1280, 390]) {
+      await page.setViewportSize({ width, height: 844 });
+      await expect.poll(async () => (await height()) - (await whole()), { timeout: 30_000 }).toBe(0);
+    }
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
   test('keeps nobody out, in the light and in the dark', async () => {
     for (const colorScheme of ['light', 'dark'] as const) {
       const { page, close } = await visit(address(''), { colorScheme });

@@ -1,5 +1,6 @@
 import { Wall } from './posters.ts';
 import { type Findable, fold, matches, type Query, readQuery, writeQuery } from './search.ts';
+import { Settling } from './settle.ts';
 
 const form = document.querySelector('form') as HTMLFormElement;
 const words = form.elements.namedItem('q') as HTMLInputElement;
@@ -7,6 +8,8 @@ const count = form.querySelector('output') as HTMLOutputElement;
 const nothing = document.querySelector('.nothing') as HTMLElement;
 const wings = [...document.querySelectorAll<HTMLElement>('section.wing')];
 const cards = wings.flatMap((wing) => [...wing.querySelectorAll<HTMLElement>('li')]);
+
+const settling = new Settling(cards);
 
 const findable: Findable[] = cards.map((card) => {
   const wing = card.closest('section') as HTMLElement;
@@ -29,6 +32,7 @@ function show(query: Query): void {
   }
   nothing.hidden = total > 0;
   count.value = total === cards.length ? `${total} exhibits` : `${total} of ${cards.length}`;
+  settling.settle();
 }
 
 function asked(): Query {
