@@ -384,6 +384,9 @@ export class OrreryExhibit extends LitElement implements Spectator {
       this.claim = JSON.parse(frame.claim) as Claim;
     }
     const { step, length, reached, playing, done, hash, by, data, arrived, pace } = frame;
+    // A run that comes to its end leaves no room for more on its axes, whether it was watched or a link led there.
+    // One that only changes under a moving control is at its end already, and its axes stay.
+    if (done && (step > this.at.step || !this.hash)) for (const figure of this.figures) figure.refit();
     this.data = data;
     this.hash = hash;
     this.by = by;

@@ -114,6 +114,11 @@ export class OrreryFigure extends LitElement {
     this.picture.reset();
   }
 
+  /** Lets the axes' ranges fit the next frame, without room for more. */
+  refit(): void {
+    this.picture.refit();
+  }
+
   override connectedCallback(): void {
     super.connectedCallback();
     const changed = () => {
