@@ -1,5 +1,7 @@
 /** Every exhibit on its own page. */
+import type { Page } from 'playwright-core';
 import { describe, test } from 'vitest';
+import type { FrameDetail } from '../../web/exhibit/element.ts';
 import { encode } from '../../web/runtime/link.ts';
 import type { Settings, Spec, Value } from '../../web/runtime/specs.ts';
 import { barriers } from './axe.ts';
@@ -63,6 +65,35 @@ describe.concurrent.each(chosen)('$slug', (listed) => {
       expect(await seek(page, step)).toMatchObject({ step, hash });
     }
     expect(complaints).toEqual([]);
+  });
+
+  thorough('ends on the axes on which a link to its end opens', async ({ expect, onTestFinished }) => {
+    const ranges = (page: Page) =>
+      withExhibit(
+        page,
+        ({ renderRoot }) =>
+          [...renderRoot.querySelectorAll('orrery-figure')].map(({ id, ranges }) => ({ id, ...ranges })),
+        undefined,
+      );
+    const { page: watched, close } = await visit(address(`e/${slug}/`));
+    onTestFinished(close);
+    await withExhibit(
+      watched,
+      (exhibit) =>
+        new Promise<void>((resolve) => {
+          exhibit.addEventListener('frame', (event) => {
+            if ((event as CustomEvent<FrameDetail>).detail.done) resolve();
+          });
+          exhibit.play();
+        }),
+      undefined,
+    );
+    const link = await withExhibit(watched, (exhibit) => exhibit.linkHere(), undefined);
+    const { page: linked, close: closeLinked } = await visit(link);
+    onTestFinished(closeLinked);
+    const end = await shown(watched);
+    await expect.poll(() => shown(linked), { timeout: 30_000 }).toEqual(end);
+    expect(await ranges(linked)).toEqual(await ranges(watched));
   });
 
   thorough(

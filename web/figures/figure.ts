@@ -114,6 +114,11 @@ export class OrreryFigure extends LitElement {
     this.picture.reset();
   }
 
+  /** The ranges that the axes show or are on their way to. */
+  get ranges(): Picture['ranges'] {
+    return this.picture.ranges;
+  }
+
   /** Lets the axes' ranges fit the next frame, without room for more. */
   refit(): void {
     this.picture.refit();

@@ -242,6 +242,11 @@ export class Picture {
     return [mix(from[0], to[0]), mix(from[1], to[1])];
   }
 
+  /** The ranges that the axes show or are on their way to. */
+  get ranges(): Partial<Record<Side, [number, number]>> {
+    return { x: this.axes.x.target, y: this.axes.y.target };
+  }
+
   /** Whether an axis is on its way at this time. */
   moves(side: Side, now: number): boolean {
     const { from, since } = this.axes[side];
