@@ -3,8 +3,8 @@
 //! $(x_j, F(x_j))$. *Extended dynamic mode decomposition* (EDMD) does that, and it lies: the matrix of a finite
 //! dictionary always has as many eigenvalues as it has rows, whether $\mathcal K$ has any or not.
 //!
-//! The maps here preserve area on the torus, so $\mathcal K$ is an isometry and everything inside the unit circle is
-//! false. *Residual DMD* adds one more matrix and asks every pair how wrong it is:
+//! The maps here are invertible and preserve area on the torus, so $\mathcal K$ is unitary and everything inside the
+//! unit circle is false. *Residual DMD* adds one more matrix and asks every pair how wrong it is:
 //! $$\mathrm{res}(\lambda,g)^2=\frac{g^*(L-\lambda A^*-\bar\lambda A+|\lambda|^2G)\,g}{g^*Gg}.$$
 //! Pairs with a residual above $\varepsilon$ are rejected. The background is the verified pseudospectrum
 //! $\tau_N(z)=\min_g \mathrm{res}(z,g)$, computed point by point: dark regions are near the spectrum.
@@ -793,7 +793,7 @@ impl Exhibit for KoopmanLiarDetector {
     fn figures(&self, figures: &mut Figures) {
         let shades = || Colors::sequential("residual").log().domain(1e-3, 2.0);
         let caption = "Colour is the least residual any function of the dictionary has at z; dots are EDMD's eigenvalues, \
-                       coloured by their own. An area-preserving map has spectrum on the circle alone.";
+                       coloured by their own. An invertible map that preserves area has its spectrum on the circle alone.";
         let mut plane = figures.figure("plane", "Eigenvalues, and which to believe", caption);
         plane.equal();
         plane.x(Axis::linear("Re z").domain(-WINDOW, WINDOW)).y(Axis::linear("Im z").domain(-WINDOW, WINDOW));

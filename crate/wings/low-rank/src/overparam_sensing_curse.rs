@@ -12,9 +12,10 @@
 //! slow again. That is the curse of initialisation, and *one* modified iteration lifts it: with $F=U\Sigma V^\top$, replace
 //! $(F,G)$ by $(\beta U,\;GV\Sigma/\beta)$. The product is the same; the imbalance is now $\beta^2$.
 //!
-//! **Try.** Move $\alpha$: the asymmetric line swings, the rebalanced one only shifts. Set $k=r$: the symmetric run is fast
-//! already. Take $m$ below a few times $nr$: the measurements no longer resemble an isometry and nobody finds $M^*$. Large
-//! $\beta$ with large $\eta$ diverges; the curve then stops, and the claim says so.
+//! **Try.** Move $\alpha$: the asymmetric line swings, the rebalanced one only shifts. Set $k=r$: the symmetric run
+//! is fast already. Take $m$ below a few times $nr$: the measurements no longer resemble an isometry, and both
+//! asymmetric runs are lost; the symmetric one with $r$ columns, which has the fewest unknowns, still finds $M^*$.
+//! Large $\beta$ with large $\eta$ diverges; the curve then stops, and the claim says so.
 //!
 //! **What is measured.** The log-log slope of the symmetric error over $T\in[1000,8000]$; the straightness of $\ln$ error
 //! over the second half of the asymmetric run, and its rate at six values of $\alpha$ (the sweep that follows the
@@ -576,7 +577,7 @@ impl Exhibit for OverparamSensingCurse {
             Scenario::fails(
                 "few-measurements",
                 "Too few measurements",
-                "With 60 measurements of 256 entries the map is no near-isometry, and none of them recovers M*.",
+                "With 60 measurements of 256 entries the map is no near-isometry: the asymmetric runs never recover M*, only the symmetric one with r columns does.",
                 Settings { measurements: 60, ..default() },
             ),
         ]

@@ -17,11 +17,11 @@
 //! like it, the shadow is ten thousand times too dark where gradients are small, the clipping that answers this
 //! starves the other half, and Adam wins by far. Or enter a matrix of your own and watch its shadow.
 //!
-//! **Where it stops.** With rare tokens whose rows are learnt by heart, both reach a hundredth of the first error, but
-//! Adam gets lower in four draws of five: here Adafactor's relative step, not its memory, is in the way. Slow memory and sudden change (turn both on,
-//! and raise the clipping threshold) bring updates ten times too large. The paper's decay alone does not
-//! prevent them, as it too has grown slow by then: the clipping does. Yet in this small task large updates after the change
-//! do no lasting harm, and Adafactor still ends ahead of Adam.
+//! **Where it stops.** With rare tokens whose rows are learnt by heart, both reach a hundredth of the first error,
+//! but Adam gets lower in four draws of five: here Adafactor's relative step, not its memory, is in the way. Slow
+//! memory and sudden change (turn both on, and raise the clipping threshold) bring updates some seven times too
+//! large. The paper's decay alone does not prevent them, as it too has grown slow by then: the clipping does. Yet in
+//! this small task large updates after the change do no lasting harm, and Adafactor still ends ahead of Adam.
 //!
 //! Scaled down: the paper trains a translation model of 60 million weights; the transformer here has 13 000 and
 //! reads *Alice*. The row and column moments are means, not sums, which is the same product.
@@ -657,9 +657,14 @@ impl Exhibit for AdafactorRun {
         size.line(self.size.xs(), self.size.ys()).of("adafactor");
         size.dot(self.clipped.xs(), self.clipped.ys()).ink(Ink::Accent).radius(2.0).label("clipped");
 
-        let caption = "Numbers that each keeps beside the weights.";
-        let mut memory = figures.figure("memory", "What is kept", caption);
         let shapes = fixed.problem.parameters().shapes();
+        let (rows, columns) = shapes[fixed.problem.shown];
+        let caption = format!(
+            "Numbers that each keeps beside the weights. Of the {rows} × {columns} matrix above Adafactor keeps {} numbers, Adam {}.",
+            rows + columns,
+            2 * rows * columns
+        );
+        let mut memory = figures.figure("memory", "What is kept", caption);
         let count = fixed.problem.parameters().count() as f64;
         let kept = Adafactor::<f64>::new(&shapes, 0.1).memory() as f64;
         memory.x(Axis::categories("method", ["Adafactor", "Adam", "SGD"])).y(Axis::linear("numbers"));
@@ -669,26 +674,15 @@ impl Exhibit for AdafactorRun {
     }
 
     fn claim(&self) -> Claim {
-        let fixed = &*self.fixed;
         let swept = self.sweep.done() == self.sweep.runs();
         let best = |contender: usize| self.best[contender].as_ref().map(|best| best.loss);
         let ratio = best(0).zip(best(1)).filter(|_| swept).map(|(ours, adams)| ours / adams);
         let ratio = if swept && ratio.is_none() { Some(f64::MAX) } else { ratio };
-        let shape = fixed.problem.parameters().shapes()[fixed.problem.shown];
-        let share = (shape.0 + shape.1) as f64 / (shape.0 * shape.1) as f64;
         Claim::new(vec![
             Clause::at_most(
                 "At the best of its rates Adafactor ends at {value} times Adam's loss, at most {high}.",
                 ratio,
                 1.1,
-            ),
-            Clause::at_most(
-                format!(
-                    "For a matrix of {} × {} it keeps {{value}} of Adam's second moments, at most {{high}}.",
-                    shape.0, shape.1
-                ),
-                Some(share),
-                0.1,
             ),
             Clause::at_least(
                 format!(

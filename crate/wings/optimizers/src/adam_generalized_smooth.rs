@@ -1,6 +1,6 @@
-//! Analyses of gradient descent like curvature bounded and noise bounded. Here neither is. Curvature may grow with the slope,
-//! $L_0+L_1|\partial_if|$ per coordinate, as it does for exponentials; the noise may grow with it too,
-//! $\mathbb E\,g_i^2\le D_0+D_1|\partial_if|^2$. For RMSProp,
+//! Analyses of gradient descent like curvature bounded and noise bounded. Here neither is. Curvature may grow with
+//! the slope, $L_0+L_1|\partial_if|$ per coordinate, as it does for exponentials; the noise may grow with it too,
+//! $\mathbb E(g_i-\partial_if)^2\le D_0+D_1|\partial_if|^2$. For RMSProp,
 //!
 //! $$v\leftarrow\beta_2v+(1-\beta_2)g^2,$$
 //! $$x\leftarrow x-\eta\,\frac g{\sqrt{v+\zeta}},$$

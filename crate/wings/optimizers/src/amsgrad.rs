@@ -14,7 +14,7 @@
 //! line on it is arithmetic: where the three steps of one period, at the steady state of $v$, cancel. With
 //! $\beta_2=0.999$ Adam remembers some hundreds of periods and is right. Momentum shrinks the region too.
 //!
-//! RMSProp is Adam with $\beta_1=0$, so at the defaults it is Adam to the last bit. AdamNC forgets ever less,
+//! RMSProp is Adam with $\beta_1=0$, so at the defaults it is Adam, to rounding. AdamNC forgets ever less,
 //! $\beta_{2,t}=1-1/t$; for $\beta_1=0$ it is AdaGrad.
 //!
 //! The paper's larger versions are here as well: a gradient of 1010 among hundreds of $-10$, at regular times or by

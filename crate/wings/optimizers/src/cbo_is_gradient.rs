@@ -18,10 +18,10 @@
 //! proximal contender, which minimises the bracket almost globally, gets there in a few steps. So the escape is not owed
 //! to luck: the same formula has become a global method.
 //!
-//! **Where it stops:** in ten dimensions a wide cloud hardly ever hits a valley, and with a thousand particles no hop
-//! width finds the minimum of Rastrigin's function. A hundred particles still point downhill there (cosine 0.8), but their error
-//! is more than half as long as the gradient, not negligible as in the plane. The network's loss has no traps
-//! near the origin: gradient descent arrives too.
+//! **Where it stops:** in ten dimensions a wide cloud hardly ever hits a valley, and with a thousand particles at
+//! best one start in fifty finds the minimum of Rastrigin's function, whatever the hop. A hundred particles still
+//! point downhill there (cosine 0.8), but their error is more than half as long as the gradient, not negligible as in
+//! the plane. The network's loss has no traps near the origin: gradient descent arrives too.
 //!
 //! The fifty starts of the last picture lie within 0.2 of yours. Langevin's dynamics has the temperature $1/\alpha$ of the
 //! weights, which would need ages to cross a ridge. CBO's noise is 0.8 of the strongest that lets its cloud shrink.

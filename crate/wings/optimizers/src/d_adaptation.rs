@@ -9,8 +9,9 @@
 //! one millionth it doubles and doubles, and stops below the ceiling. Here it always stops just under $D/2$. The result
 //! is the mean of the $x_k$, weighted by $d_k$.
 //!
-//! **Try** starting the guess at $10^{-12}$, or the solution at a distance of 100: both cost a few more doublings, while
-//! the rival who was told a wrong distance pays in proportion, as the third figure shows.
+//! **Try** starting the guess at $10^{-8}$, or the solution at a distance of 100: both cost a few more doublings, while
+//! the rival who was told a wrong distance pays in proportion, as the third figure shows. From $10^{-12}$ the doublings
+//! eat two thousand steps; give it ten times as many.
 //!
 //! **Where it stops.** Doublings are not free. At $K=2000$ the gap is two to four times that of the method that knows $D$,
 //! and grows with every decade of $d_0$; the catalogued factor of two is reached for $d_0\ge0.01$, or with four times the
@@ -18,13 +19,15 @@
 //! The rival told $D/10$ is about level with it, and where gradients vanish at the solution (least squares, logistic
 //! regression) one told $10D$ is far ahead.
 //!
-//! The proof that $d_k\le D$ is for exact subgradients. With noise one expects it to overshoot; what happens is worse: noise
-//! lengthens $\|g_i\|$ and not $\|s\|$, the numerator stays negative, and $d$ never leaves the ground. Nor are sixty
-//! steps enough to grow by seven decades.
+//! The proof that $d_k\le D$ is for exact subgradients. With noise one expects it to overshoot; what happens is
+//! worse: noise lengthens $\|g_i\|$ more than $\|s\|$, the numerator is seldom positive, and $d$ climbs three decades
+//! in two thousand steps, where seven are needed. Nor are sixty steps enough.
 //!
-//! The SGD and Adam variants keep their last point, and need a schedule that decays. SGD's estimate, as in the authors' package, is twice the one proven.
-//! On the network (64-8-10, 200 digits, at most 300 steps, batches of 32) $D$ means nothing. There the rival is Adam, its
-//! guess 1 a rate of 0.001, and the bar is the best of thirteen rates.
+//! The SGD and Adam variants keep their last point, and need a schedule that decays; so do their rivals. SGD's
+//! estimate, as in the authors' package, is twice the one proven, and its step $d/\|g_0\|$ lacks the $1/\sqrt K$ of
+//! the theory: with the same decay one told $D/100$ ends far ahead. On the network (64-8-10, 200 digits, at most 300
+//! steps, batches of 32) $D$ means nothing. There the rival is Adam, its guess 1 a rate of 0.001, and the bar is the
+//! best of thirteen rates.
 
 use crate::curves::Curves;
 use crate::linear_model::{LinearModel, Loss};
@@ -127,7 +130,7 @@ pub struct Setting {
     /// How many subgradients each method sees. The network takes 300 at most.
     #[control(label = "steps K", range = 50..=20_000, log, default = 2000)]
     pub steps: usize,
-    /// What multiplies the method's steps over the run.
+    /// What multiplies the steps of all but DoG over the run.
     #[control(label = "base schedule", default = Schedule::Flat)]
     pub schedule: Schedule,
     /// What the rival believes, in units of the true distance.
@@ -146,21 +149,22 @@ struct DualAveraging {
     sum: Vec<f64>,
     squares: f64,
     mean: Vec<f64>,
-    k: usize,
+    weights: f64,
 }
 
 impl DualAveraging {
     fn new(start: &[f64], distance: f64) -> Self {
-        Self { distance, start: start.to_vec(), sum: vec![0.0; start.len()], squares: 0.0, mean: start.to_vec(), k: 0 }
+        let sum = vec![0.0; start.len()];
+        Self { distance, start: start.to_vec(), sum, squares: 0.0, mean: start.to_vec(), weights: 0.0 }
     }
 
-    fn step(&mut self, x: &mut [f64], g: &[f64]) {
-        self.k += 1;
-        let share = 1.0 / self.k as f64;
+    fn step(&mut self, x: &mut [f64], g: &[f64], schedule: f64) {
+        self.weights += schedule;
+        let share = if self.weights > 0.0 { schedule / self.weights } else { 0.0 };
         self.mean.iter_mut().zip(x.iter()).for_each(|(mean, x)| *mean += share * (x - *mean));
-        // x = x₀ - D Σg / √Σ‖g‖²
+        // x = x₀ - D Σηg / √Σ‖g‖²
         self.squares += g.iter().map(|g| g * g).sum::<f64>();
-        self.sum.iter_mut().zip(g).for_each(|(s, g)| *s += g);
+        self.sum.iter_mut().zip(g).for_each(|(s, g)| *s += schedule * g);
         let length = if self.squares > 0.0 { self.distance / self.squares.sqrt() } else { 0.0 };
         x.iter_mut().zip(&self.start).zip(&self.sum).for_each(|((x, start), s)| *x = start - length * s);
     }
@@ -172,8 +176,11 @@ enum Rule {
     Sgd(DAdaptSgd),
     Adapt(DAdaptAdam),
     Told(DualAveraging),
+    /// SGD told a distance, and ‖g₀‖ once it is known.
+    ToldSgd(f64, Option<f64>),
     Dog(Dog),
-    Adam(Adam),
+    /// Adam told a rate.
+    ToldAdam(f64, Adam),
 }
 
 impl Rule {
@@ -194,10 +201,19 @@ impl Rule {
                 rule.rate = schedule;
                 rule.step(x, g);
             }
-            Self::Told(rule) => rule.step(x, g),
+            Self::Told(rule) => rule.step(x, g, schedule),
+            // λ = D/‖g₀‖,  x ← x - λg
+            Self::ToldSgd(distance, first) => {
+                let norm = *first.get_or_insert_with(|| g.iter().map(|g| g * g).sum::<f64>().sqrt());
+                let lambda = if norm > 0.0 { *distance * schedule / norm } else { 0.0 };
+                x.iter_mut().zip(g).for_each(|(x, g)| *x -= lambda * g);
+            }
             // r̄ = max(r̄, ‖x - x₀‖),  x ← x - r̄/√Σ‖g‖² g
             Self::Dog(rule) => rule.step(x, g),
-            Self::Adam(rule) => rule.step(x, g),
+            Self::ToldAdam(rate, rule) => {
+                rule.rate = *rate * schedule;
+                rule.step(x, g);
+            }
         }
     }
 
@@ -239,6 +255,8 @@ struct Fixed {
     least: f64,
     /// $D$; of the network, 1.
     distance: f64,
+    /// The longest part of the way to the solution: $\|x_0-x^*\|_\infty$.
+    longest_part: f64,
     steps: usize,
     guesses: Vec<f64>,
     plane: LinearModel,
@@ -259,32 +277,37 @@ impl Fixed {
             // Half of it is a copy of the other half.
             let half =
                 LinearModel { design: model.design[..4000].to_vec(), targets: model.targets[..200].to_vec(), ..model };
-            (Objective::Linear(half), vec![0.0; 20], 0.0, setting.distance)
+            (Objective::Linear(half), 0.0, truth)
         };
-        let (objective, begin, least, distance) = match setting.problem {
+        let (objective, least, solution) = match setting.problem {
             Problem::L1 => linear(Loss::Absolute, rng),
             Problem::Quadratic => linear(Loss::Square, rng),
             Problem::Logistic => {
                 let mut table = breast_cancer();
                 table.standardise();
                 let targets = table.labels.iter().map(|&label| if label == 0 { -1.0 } else { 1.0 }).collect();
-                let begin = vec![0.0; table.columns];
                 let model = LinearModel { loss: Loss::Logistic, design: table.features, targets, ridge: 1e-3 };
                 let (solution, least) = model.solution();
-                let distance = solution.iter().map(|x| x * x).sum::<f64>().sqrt();
-                (Objective::Linear(model), begin, least, distance)
+                (Objective::Linear(model), least, solution)
             }
             Problem::Network => {
                 let network = Classifier::digits(200, &[8], rng);
                 let theta = network.initial(rng);
-                (Objective::Network(network), theta, 0.0, 1.0)
+                (Objective::Network(network), 0.0, theta)
             }
+        };
+        let (begin, distance, longest_part) = if setting.problem == Problem::Network {
+            (solution, 1.0, 1.0)
+        } else {
+            let distance = solution.iter().map(|x| x * x).sum::<f64>().sqrt();
+            (vec![0.0; solution.len()], distance, solution.iter().fold(0.0, |most, x| x.abs().max(most)))
         };
         let steps = if setting.problem == Problem::Network { setting.steps.min(300) } else { setting.steps };
         let plane = LinearModel::absolute(40, &TARGET, 0.2, rng);
         let field = Field::new(Window { x: [-2.2, 3.6], y: [-2.0, 3.0] }, |x| plane.value(&x));
         let guesses = rates(0.01, 100.0, 13);
-        Self { setting: setting.clone(), objective, begin, least, distance, steps, guesses, plane, field }
+        let setting = setting.clone();
+        Self { setting, objective, begin, least, distance, longest_part, steps, guesses, plane, field }
     }
 
     fn value(&self, x: &[f64]) -> f64 {
@@ -303,12 +326,15 @@ impl Fixed {
         }
     }
 
-    /// A rival who believes this, in units of the truth.
+    /// A rival who believes this, in units of the truth: the same form of method, under the same schedule. In Adam's metric
+    /// the distance is that of the longest part.
     fn told(&self, guess: f64) -> Rule {
-        if self.setting.problem == Problem::Network {
-            Rule::Adam(Adam::new(self.begin.len(), 1e-3 * guess, [0.9, 0.999]))
-        } else {
-            Rule::Told(DualAveraging::new(&self.begin, guess * self.distance))
+        let adam = |rate: f64| Rule::ToldAdam(rate, Adam::new(self.begin.len(), rate, [0.9, 0.999]));
+        match self.setting.variant {
+            _ if self.setting.problem == Problem::Network => adam(1e-3 * guess),
+            Variant::Dual => Rule::Told(DualAveraging::new(&self.begin, guess * self.distance)),
+            Variant::Sgd => Rule::ToldSgd(guess * self.distance, None),
+            Variant::Adam => adam(guess * self.longest_part),
         }
     }
 }
@@ -589,16 +615,16 @@ impl Exhibit for DAdaptationRun {
                 "Eight decades from the first guess to the distance: a few doublings more.",
                 Setting { distance: 100.0, ..default.clone() },
             ),
-            Scenario::holds(
+            Scenario::fails(
                 "sgd",
                 "SGD with linear decay",
-                "Its last point, under a schedule, is far better than any mean.",
+                "The last point under a schedule is far better than any mean. But the step lacks 1/√K: the rival told D/100 wins.",
                 Setting { variant: Variant::Sgd, schedule: Schedule::Linear, ..default.clone() },
             ),
             Scenario::fails(
                 "noise",
                 "Noisy gradients",
-                "Noise lengthens the gradients and not their sum; the estimate never leaves the ground.",
+                "Noise lengthens the gradients more than their sum; the estimate climbs too slowly to arrive.",
                 Setting { noise: 3.0, ..default.clone() },
             ),
             Scenario::fails(

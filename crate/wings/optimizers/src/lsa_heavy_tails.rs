@@ -20,7 +20,8 @@
 //! **Where it stops:** with a small step $\kappa$ grows about as $2/(\alpha\sigma^2)$ (for noise of deviation $\sigma$
 //! about a mean of 1); beyond eight or so the power law begins where fifty thousand chains have no errors to show, and
 //! Hill's estimate is of the bulk and much too small. It is low even at the defaults, by ten to twenty percent.
-//! Averaging over the last half of the steps narrows the bulk and leaves the exponent alone. In temporal-difference
+//! Averaging over the last half of the steps narrows the bulk and leaves the exponent alone; but the
+//! power law then begins farther out, and Hill's estimate rises to four and a half or five. In temporal-difference
 //! learning on a walk over five states the matrices do not commute and no index is computed; features of length near
 //! one leave the tail light.
 //!

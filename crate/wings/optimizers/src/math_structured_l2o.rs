@@ -23,7 +23,7 @@
 //! for the $a$ learned here; the third figure shows a $pL$ of 1.35 to 1.5. Independent columns rarely make it felt;
 //! columns that share a direction do. The structure does not forbid it. "P only" is slow there but steady, and so is
 //! the untrained rule, with about $p=1/L$ and $a=\frac12$. A black box fails everywhere: even without a shift it
-//! stalls at a gap of some tenths, or drifts off after the iterations of its training.
+//! stalls at a gap of a twentieth to a half, or drifts off after the iterations of its training.
 //!
 //! **Scaled down:** 20 × 40 matrices instead of 250 × 500, two hundred Adam steps on four instances instead of
 //! training on thousands, sixteen test instances of each kind. The variant that mixes gradients at $x$ and $y$ is left

@@ -15,15 +15,17 @@
 //! it has arrived; too low, its steps never shrink.
 //!
 //! **Where it stops.** On the plateau nothing is gained between $\beta=0$ and 0.7: Polyak's own step without momentum
-//! beats the middle values, because an isotropic start has little in the flat directions. Only the *right* momentum gains
-//! a factor of two, and the tuned heavy ball, which is told $L$ and $\mu$, comes to the same. With condition number
-//! $10^4$ the plateau tilts to a ratio of more than five, and the first bound fails. At $\beta=0.99$ every method with
-//! momentum is slow. The second version is no improvement below $\beta=0.7$: doubling the height is right for a sphere.
+//! beats the middle values, because an isotropic start has little in the flat directions. Only the *right* momentum
+//! gains a factor of two, and the tuned heavy ball, which is told $L$ and $\mu$, needs a third more than that. With
+//! condition number $10^4$ the plateau tilts to a ratio of more than five, and the first bound fails. At $\beta=0.99$
+//! every method with momentum is slow. The second version is no improvement below $\beta=0.7$: doubling the height is
+//! right for a sphere.
 //!
 //! On logistic regression (500 rows, 50 badly scaled columns, ridge $L/\kappa$; $f^*$ by Newton's method) the ball
-//! spreads only about twice as far as ALR-HB. The small network learns 200 digits to a tenth of the first loss; with zero
-//! in the place of $f^*$, and nothing convex, ALR-HB seldom arrives within 60 iterations. Fewer rows a step than there
-//! are make both stochastic: $f^*$ is then 0, steps are at most $10/L$, and a gap of $10^{-6}$ is out of reach.
+//! spreads some five times as far as ALR-HB, but is slightly ahead at $\beta=0.95$. The small network learns 200
+//! digits to a tenth of the first loss; with zero in the place of $f^*$, and nothing convex, ALR-HB seldom arrives
+//! within 60 iterations. Fewer rows a step than there are make both stochastic: $f^*$ is then 0, steps are at most
+//! $10/L$, and a gap of $10^{-6}$ is out of reach.
 
 use crate::linear_model::LinearModel;
 use crate::plane::{Field, Plane, Window, path, start};
@@ -352,7 +354,7 @@ impl Fixed {
     fn race(&self) -> (f64, usize, usize) {
         match self.setting.objective {
             Problem::Quadratic => (1e-8, 30_000, 3000),
-            Problem::Logistic => (1e-6, 1500, 60),
+            Problem::Logistic => (1e-6, 4000, 160),
             Problem::Network => (0.1, 60, 4),
         }
     }
@@ -618,6 +620,9 @@ impl Exhibit for PolyakMomentum {
             return Claim::new(vec![arrives]);
         }
         let [alr, ball] = [self.spread(0), self.spread(3)];
+        // Where the ball was stopped before it arrived, the iterations are a bound below.
+        let stopped = CLAIMED.iter().any(|&k| self.of(3).get(k).is_some_and(|run| !run.1));
+        let spreads = if stopped { "at least {value}" } else { "{value}" };
         let ratio = alr.zip(ball).map(|(alr, ball)| ball / alr);
         let at = |method: usize| self.of(method).get(6).map(|run| run.0 as f64);
         let saved = at(0).zip(at(3)).map(|(alr, ball)| alr / ball);
@@ -629,7 +634,7 @@ impl Exhibit for PolyakMomentum {
                 4.0,
             ),
             Clause::at_least(
-                "The heavy ball with step 1/L spreads {value} times as far, at least {low} times.",
+                format!("The heavy ball with step 1/L spreads {spreads} times as far; {{low}} times are claimed."),
                 ratio,
                 3.0,
             ),
@@ -655,7 +660,7 @@ impl Exhibit for PolyakMomentum {
             Scenario::fails(
                 "logistic",
                 "Logistic regression",
-                "Still a plateau, but the heavy ball's valley is wider here: it spreads only about twice as far.",
+                "Still a plateau, and the heavy ball's valley is narrow, but at β = 0.95 ALR-HB is slightly behind it.",
                 Setting { objective: Problem::Logistic, ..default.clone() },
             ),
             Scenario::fails(

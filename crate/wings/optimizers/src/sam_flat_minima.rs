@@ -15,10 +15,11 @@
 //! $\hat\epsilon$ on batches of one ($m$) and its effect grows, as single examples have steeper slopes. With the largest-entry norm
 //! $\hat\epsilon=\rho\,\mathrm{sign}(\nabla L)$ moves every weight, so that $\rho=0.01$ is much already.
 //!
-//! **Where it stops.** With $\rho=1$ nothing can be fitted. With clean labels and two thousand points there is nothing
-//! to be protected from: both are right nearly always. With $\rho=0.005$ SAM is SGD. And flatness has a rival: the weight decay
-//! that runs beside it (0.005, first seed only) ends less flat and yet, as a rule, tells more of the clean points
-//! right. Random steps of length $\rho$ do nothing: it matters that the step goes up.
+//! **Where it stops.** With $\rho=1$ nothing can be fitted. With clean labels and two thousand points there is
+//! nothing to be protected from: both are right nearly always. With $\rho=0.005$ SAM is SGD. And flatness has a
+//! rival: the weight decay that runs beside it (0.005, first seed only) ends less flat and yet, as a rule, tells more
+//! of the clean points right. Random steps of length $\rho$ leave the minimum as sharp as SGD's; they save some five
+//! points of accuracy, half of what SAM saves.
 //!
 //! Scaled down: two hidden layers of 32 rather than 64, 2000 steps of rate 0.2 rather than 4000 of 0.1; the paper trains
 //! image classifiers. Ratios of eigenvalues scatter from 0.14 to 0.23 with the data, about 0.18 in the mean, so that a quarter
@@ -98,7 +99,7 @@ pub struct Setting {
     /// In which norm the step up has length ρ.
     #[control(label = "norm p", default = Ball::Two)]
     pub norm: Ball,
-    /// Examples on which one step up is computed; of a batch of 20.
+    /// Examples on which one step up is computed. SAM takes as many whole groups of these as 20 holds: with 11 its batch is 11.
     #[control(label = "m, batch of the ascent", range = 1..=20, default = 20)]
     pub m: usize,
     /// Hidden units in each of two layers.

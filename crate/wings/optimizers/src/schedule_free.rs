@@ -13,7 +13,7 @@
 //! were planned for an eighth, a quarter, a half and the whole of the time, each at the best of its own seven rates.
 //! They are good at the end they were promised and nowhere else. All are means over four orders of the rows.
 //!
-//! **Try** stopping at a quarter, and then moving $\beta$. Between 0.5 and 0.75 the last figure has a wide valley.
+//! **Try** stopping at a quarter, and then moving $\beta$. Between 0.5 and 0.75 the third figure has a wide valley.
 //!
 //! **Where it stops.** "As good as the tuned schedule" is not exactly what we measure. With one row a step the best
 //! schedule-free run is worse than each separately tuned schedule by a factor of one to three in the gap, rather than the
@@ -551,7 +551,7 @@ impl Exhibit for ScheduleFreeRun {
             Scenario::holds(
                 "default",
                 "No schedule",
-                "One averaged run beside sixteen that had to be told when to end.",
+                "One averaged run beside eight that had to be told when to end.",
                 default.clone(),
             ),
             Scenario::fails(

@@ -25,8 +25,8 @@
 //! character from the last one, $T/4$ steps) there is no $D$; we take the one that puts the constant schedule's best
 //! rate where it was measured, and then compare. Without noise in the data and with a large batch the best gaps fall
 //! far below the bound: they are about as small as the last step, and their ranking is no longer the bound's. A
-//! cooldown over one percent is too short: the bound does not fall at all, the runs by a fifth at most. Measured
-//! lengths are averaged over fiftieths of a run, and gaps over four orders of the rows.
+//! cooldown over one percent is too short: the bound does not fall at all, the runs by little or by a third, by
+//! chance. Measured lengths are averaged over fiftieths of a run, and gaps over four orders of the rows.
 
 use crate::lanes::{Objective, Pool};
 use crate::linear_model::LinearModel;
@@ -135,7 +135,7 @@ pub struct Setting {
     /// The longer horizon that rates are carried to; longer than T in any case.
     #[control(label = "extend the run to", range = 400..=6400, log, default = 1600)]
     pub extended: usize,
-    /// What stands for the gradients' length in the bound that is drawn. The claim uses what was measured.
+    /// What stands for the gradients' length in the bound that is drawn. The claim's first clause always uses what was measured.
     #[control(label = "gradient-norm model", default = Lengths::Constant)]
     pub lengths: Lengths,
     /// Rows in a batch.
@@ -694,7 +694,7 @@ impl Exhibit for ScheduleTheory {
             Scenario::fails(
                 "short-cooldown",
                 "c = 0.01",
-                "Four steps of cooldown are too few: the bound does not fall at all, the runs hardly.",
+                "Four steps of cooldown are too few: the bound does not fall at all, the runs by little or by a third, by chance.",
                 Setting { cooldown: 0.01, ..default.clone() },
             ),
             Scenario::fails(

@@ -454,7 +454,11 @@ impl Exhibit for StochasticAgd {
         for row in 0..ROWS {
             // At the middle of each cell.
             let damping = 0.5 * (row as f64 + 0.5) / ROWS as f64;
-            let scales = (0..COLUMNS).map(|column| pow(64.0, (column as f64 + 0.5) / COLUMNS as f64));
+            let scales = (0..COLUMNS).map(|column| {
+                let scale = pow(64.0, (column as f64 + 0.5) / COLUMNS as f64);
+                // A batch has a whole number of examples.
+                if setting.law == Law::SingleSample { scale.round() } else { scale }
+            });
             plans.extend(scales.map(|scale| Plan { method: Method::New, scale, driver: Driver::Stochastic, damping }));
         }
         let mut records = vec![0];

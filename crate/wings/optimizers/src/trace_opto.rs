@@ -18,7 +18,8 @@
 //! **Try** the buggy program: each constant is asked what it would have to be on each of four inputs, and only the
 //! wrong one gives the same answer four times. Curve the operations: the trace still needs two evaluations, the secant
 //! seven. Use $x$ four times, or put an opaque operation in the middle: now the reader is a secant itself and seeing
-//! the graph gains nothing, though it takes only about a fifth of the simplex's evaluations. Tell the score only: the
+//! the graph gains nothing, though it takes only a fifth (with the opaque operation an eighth) of the
+//! simplex's evaluations. Tell the score only: the
 //! trace shows the output, so there are just two targets that it could mean.
 //!
 //! **Where it stops.** The paper's feedback says *larger* or *smaller*; ours also says by how much. Adam's steps have

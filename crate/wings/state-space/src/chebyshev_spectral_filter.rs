@@ -17,9 +17,11 @@
 //! **Where it stops.** Beyond $\beta\approx0.4$ $p_n$ is no longer small on the wedge. In a wedge of 0.01, $y_{t-2}$ alone mostly does better. The
 //! coefficients $c_i$ amplify observation noise.
 //!
-//! **Made definite.** The integral over the wedge has a closed form, so no quadrature is needed. Filters have 512 taps; moduli are log-uniform
-//! in $1-|\lambda|$, so that each decade is present. Features are scaled to unit size over the run. "Dimension-free" holds within a factor
-//! of three or so, since each hidden size is another draw; twofold, as one might hope, is too strict.
+//! **Made definite.** The integral over the wedge has a closed form, so no quadrature is needed. Filters have 512
+//! taps; moduli are log-uniform in $1-|\lambda|$, so that each decade is present. Features are scaled to unit size
+//! over the run; the gradient step is divided by the squared size of the current ones, which the paper's is not, and
+//! projected to a ball of 100. "Dimension-free" holds within a factor of three or so, since each hidden size is
+//! another draw; twofold, as one might hope, is too strict.
 
 use crate::diagonal_layer::DiagonalLayer;
 use crate::spectral_filters::{Design, Seen, combine, delayed, hankel, power};

@@ -12,8 +12,9 @@
 //! sequences by expectation maximisation; the lone model differs in $\pi=0$ alone, the joint one has a single mode for all. The score has a sharp peak at the true
 //! radius: nobody told it.
 //!
-//! **Try** a strength of zero: the learned strength vanishes, and so does the advantage. Take the kicks away: then motion alone
-//! tells the modes, and neighbours add nothing. Connect all with all: the mean of the others is no witness.
+//! **Try** a strength of zero: the learned radius shrinks until hardly any two meet, or the strength does, and the
+//! advantage is gone. Take the kicks away: then motion alone tells the modes, and neighbours add nothing. Connect all
+//! with all: the mean of the others is no witness.
 //!
 //! **Where it stops.** Where objects often switch of their own accord, a baton is soon stale. Few objects meet seldom: with three the gain can halve. With strong kicks or short sequences, learning goes astray
 //! before inference does.
@@ -123,7 +124,7 @@ const RADIUS_ROUNDS: usize = 4;
 const NEAR_ROUNDS: usize = 3;
 const LAST_ROUNDS: usize = 10;
 /// Radii tried first, and by how much the best is moved then.
-const RADII: [f64; 8] = [0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.1, 1.5];
+const RADII: [f64; 9] = [0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.1, 1.5, 1.9];
 const MOVES: [f64; 4] = [0.1, 0.05, 0.025, 0.0125];
 /// Objects times steps that one step of the exhibit looks at.
 const BUDGET: usize = 3200;
@@ -799,7 +800,7 @@ impl Exhibit for GrassSwitchingGraph {
             Scenario::fails(
                 "no-interaction",
                 "No interaction",
-                "Nothing is passed on. The learned strength vanishes, and with it the advantage.",
+                "Nothing is passed on. The learned radius or strength shrinks to almost nothing, and the advantage with it.",
                 Settings { strength: 0.0, ..default() },
             ),
             Scenario::fails(

@@ -15,10 +15,10 @@
 //!
 //! **Try.** Draw a curve. Then lower $N$ or lengthen $\theta$ until the memory is too coarse to differentiate.
 //!
-//! **Where it stops.** Differentiation amplifies noise: one percent, and repeating the last value wins, the more so the larger
-//! $N$ is. More states than samples in a window fail too. And *FouT*, which the paper also offers, differentiates what a
-//! Fourier series shows at the jump between the window's ends, their mean: it gives $\frac12(\dot u(t)+\dot u(t-\theta))$,
-//! right only where the signal repeats after $\theta$.
+//! **Where it stops.** Differentiation amplifies noise: one percent, and repeating the last value wins, the more so
+//! the larger $N$ is. And *FouT*, which the paper also offers, differentiates what a Fourier series shows at the jump
+//! between the window's ends, their mean: it gives $\frac12(\dot u(t)+\dot u(t-\theta))$, right only where the signal
+//! repeats after $\theta$.
 //!
 //! **Made definite.** The bilinear rule must be taken whole, with the mean of two samples as its input. With the input held, as is common, the state is half a
 //! step late, and $C_0B\sim N^2/\theta$ makes of that an error ten times that of repetition. Errors are root mean squares over

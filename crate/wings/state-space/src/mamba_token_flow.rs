@@ -705,7 +705,7 @@ impl Exhibit for MambaTokenFlow {
             Scenario::holds(
                 "explosion",
                 "μ > 0",
-                "All tokens grow, one after the other, and explode at a finite depth.",
+                "All tokens grow, each at its own pace, until the first explodes at a finite depth; there the run ends.",
                 default(),
             ),
             Scenario::holds(

@@ -1,12 +1,13 @@
 //! Not a paper but a bench: the memories of this wing watch one signal, each with the same number of states, and are
-//! asked what they remember. Draw the signal, upload a column or a sound, or have one made.
+//! asked what they remember. Draw the signal, upload it, or have one made.
 //!
-//! A state alone answers nothing. So a linear read-out is trained for every lag: least squares on the last part of the
-//! signal, with a ridge as if states were known to one percent, examined on the first part, which it never saw. The first
-//! figure is the result: error against age. *LegT* and *FouT* keep a window of $1/\Delta$ samples and lose what leaves it;
-//! *LegS* fades like $e^{-s}$; the diagonal S4D systems and real modes with memory lengths $w^2+\tfrac12$ (stable
-//! reparameterisation) come close or not, depending on the signal. Spectral filters look at the last $1/\Delta$ samples, 256
-//! at most. For a signal that is nearly white (shortest period 2) nobody remembers more than $N$ numbers.
+//! A state alone answers nothing. So a linear read-out is trained for every lag: least squares on the last part of
+//! the signal, with a ridge as if states were known to one percent, examined on the first part, which it never saw.
+//! The first figure is the result: error against age. *LegT* and *FouT* keep a window of $1/\Delta$ samples and lose
+//! what leaves it; *LegS* fades like $e^{-s}$; the diagonal S4D systems and real modes with memory lengths
+//! $w^2+\tfrac12$ (stable reparameterisation) come close or not, depending on the signal. Spectral filters look at
+//! the last $1/\Delta$ samples, 16 to 256, and are no more than these. For a signal that is nearly white (shortest
+//! period 2) nobody remembers more than $N$ numbers.
 //!
 //! The other tasks are drills. *Copy* shows a few signs, then silence, and asks for them from the last state; in *selective
 //! copy* they lie anywhere among silence; *parity* asks for their product. The selective model here is an S6 recurrence with rates
@@ -16,16 +17,17 @@
 //! **Try** a larger $\Delta$; compare Lin with Inv at $N=8$; set the selectivity to zero, which makes it one more fading
 //! memory.
 //!
-//! **What is checked:** a linear model is a recurrence, a convolution and a scan at once. All are run on the whole signal with one random
-//! read-out, and must agree to $10^{-8}$ of the greatest output. They agree to $10^{-14}$, except where the
-//! kernels of LegS and LegT are computed through eigenvectors, whose condition number grows exponentially with $N$. The selective
-//! model has no convolution; a prefix scan takes its place. Second, the best read-out may miss a tenth: no linear
-//! read-out of a linear memory manages that on parity, since a product of signs is uncorrelated with each of them.
+//! **What is checked:** a linear model is a recurrence, a convolution and a scan at once. With one random read-out
+//! they must agree to $10^{-8}$ of the greatest output. They do to $10^{-14}$, except where kernels of LegS and LegT
+//! come from eigenvectors, whose condition number grows exponentially with $N$. The selective model has no
+//! convolution; a prefix scan takes its place. Second, the best read-out may miss a tenth: no linear read-out of a
+//! linear memory manages that on the parity of two signs or more, since a product of signs is uncorrelated with each
+//! of them.
 //!
-//! **Where it stops:** one input, one layer, no training of the state matrices. The signal fades in. By the bilinear rule LegT
-//! echoes what left its window, and from $N=48$ on its read-outs trip over that: scores far below zero. A step is a 128th of
-//! the signal for every model that is shown, 16,384 samples with 64 states included: a pass takes 128 times
-//! what stands beside the step counter.
+//! **Where it stops:** one input, one layer, no training of the state matrices. The signal fades in. By the bilinear
+//! rule LegT echoes what left its window, and from about $N=34$ on (sooner for a larger $\Delta$) its read-outs trip
+//! over that: scores far below zero. A step is a 128th of the signal for every model that is shown: a pass takes 128
+//! times what stands beside the step counter.
 
 mod model;
 

@@ -4,10 +4,11 @@
 //! the iterated integrals $S^w=\int_{t_1<\dots<t_m}d\omega^{i_1}_{t_1}\cdots d\omega^{i_m}_{t_m}$: a random projection of the
 //! path's *signature*. Then a linear read-out of $N$ numbers should find any integral of few letters, and the order of events with it.
 //!
-//! **What you see.** Brownian paths go through four recurrences; ridge regression on the final states reads a target on paths it
-//! has not seen. The signed volume $\sum_\pi\mathrm{sgn}(\pi)S^{\pi(1)\pi(2)\pi(3)}$ needs three letters in their order. Matrices with all
-//! entries give it. Diagonal ones, as in Mamba, commute: such a state holds no more than
-//! $\int\phi(\omega_T-\omega_s)\,d\omega_s$, symmetric in all letters but the last. An S4 filter does not multiply by the input at all.
+//! **What you see.** Brownian paths go through four recurrences; ridge regression on the final states reads a target
+//! on paths it has not seen. The signed volume $\sum_\pi\mathrm{sgn}(\pi)S^{\pi(1)\pi(2)\pi(3)}$ needs three letters
+//! in their order. Matrices with all entries give it. Diagonal ones, as in Mamba, commute: such a state holds no more
+//! than $\int\phi(\omega_T-\omega_s)\,d\omega_s$, symmetric in all letters but the first. An S4 filter does not
+//! multiply by the input at all.
 //!
 //! **Try** the targets in turn: the increment is linear, and all find it; for the area one multiplication is enough, and the filter
 //! drops out; the volume is left to the dense one. Shape your own path, and follow the reading along it: it
@@ -17,8 +18,9 @@
 //! cannot hold 39 integrals. Two diagonal layers, the second driven by mixtures of the first's state, do carry the volume, but here untrained mixtures
 //! of three numbers give only part of it.
 //!
-//! **Made definite.** The states start at random, $B$ has unit entries, and the exponential of each straight piece is summed until
-//! a term is a thousandth of the state. Each size in the third figure is a recurrence of its own.
+//! **Made definite.** The states start at random, the entries of $B$ are standard normal, and the exponential of each
+//! straight piece is summed until a term is a thousandth of the state. Each size in the third figure is a recurrence
+//! of its own.
 
 use orrery_core::prelude::*;
 use orrery_kernels::linalg::{Complex, View, matmul, matmul_add, ridge};
@@ -1080,7 +1082,7 @@ mod tests {
             prop_assert!(apart(&x, &start) < 1e-9 && apart(&y, &start) < 1e-9, "{x:?} {y:?} {start:?}");
         }
 
-        // Diagonal matrices commute, so that the order of the pieces matters to the last level alone.
+        // Diagonal matrices commute: without an input the order of the pieces does not matter at all.
         #[test]
         fn a_diagonal_gate_forgets_the_order_of_the_past(path in segments(), seed in 0_u64..1000) {
             let rng = &mut Rng::seed_from_u64(seed);

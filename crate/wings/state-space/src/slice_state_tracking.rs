@@ -785,6 +785,7 @@ impl Exhibit for SliceStateTracking {
         let name = self.name();
         let length = self.test.length;
         let [chosen, diagonal, _] = &self.models;
+        let scanned = if chosen.layers.len() > 1 { "first layer's recurrence" } else { "recurrence" };
         Claim::new(vec![
             Clause::at_least(
                 format!("At the end of words of {length} tokens the {name} recurrence is right in {{value}} of the answers (at least {{low}})."),
@@ -799,7 +800,7 @@ impl Exhibit for SliceStateTracking {
             )
             .pending_while(open),
             Clause::at_most(
-                "The parallel scan gives the states of the recurrence to {value} of their size (at most {high}).",
+                format!("The parallel scan gives the states of the {scanned} to {{value}} of their size (at most {{high}})."),
                 self.scan_error,
                 1e-4,
             )
@@ -958,15 +959,17 @@ impl SliceStateTracking {
             2.0 * log2(length as f64).ceil()
         );
         let mut figure = figures.figure("costs", "What a token costs", caption);
-        let layers: Vec<&Layer> = self.models.iter().filter_map(|model| model.layers.last()).collect();
-        let counts: Vec<[f64; 2]> = layers.iter().map(|layer| layer.counts()).collect();
-        let scan = layers.iter().map(|layer| 2.0 * layer.width() as f64 * (layer.side * layer.side) as f64);
+        let total =
+            |count: fn(&Layer) -> f64| self.models.iter().map(|model| model.layers.iter().map(count).sum()).collect();
+        let parameters: Vec<f64> = total(|layer| layer.counts()[0]);
+        let products: Vec<f64> = total(|layer| layer.counts()[1]);
+        let scan: Vec<f64> = total(|layer| 2.0 * layer.width() as f64 * (layer.side * layer.side) as f64);
         figure
             .table()
             .words("recurrence", [self.name(), "diagonal", "dense"])
-            .numbers("parameters", counts.iter().map(|count| count[0]).collect::<Vec<f64>>())
-            .numbers("products in sequence", counts.iter().map(|count| count[1]).collect::<Vec<f64>>())
-            .numbers("in the scan", scan.collect::<Vec<f64>>());
+            .numbers("parameters", parameters)
+            .numbers("products in sequence", products)
+            .numbers("in the scan", scan);
     }
 }
 

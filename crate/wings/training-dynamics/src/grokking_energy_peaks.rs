@@ -2,12 +2,12 @@
 //! before it *groks* the rest. The paper takes this apart into three stages for
 //! $\hat Y=\sigma(XW)V$ with $\sigma(x)=x^2$.
 //!
-//! **I, lazy.** The top layer $V$ fits what random features offer; nothing has been learned of the group.
-//! **II, independent.** Weight decay leaves an error, and what flows back of it moves each hidden node $w_j$, by itself, up
-//! its own energy $\mathcal E(w)=\tfrac12\lVert\tilde Y^\top\sigma(Xw)\rVert^2$ on the sphere ($\tilde Y$: the centred
-//! one-hot targets). The peaks of that landscape *are* the features. **III, interactive.** Nodes with the same feature push
-//! each other off, towards features still missing; there Muon, which makes all directions of an update equally long,
-//! outruns Adam.
+//! **I, lazy.** The top layer $V$ fits what random features offer; nothing has been learned of the group. **II,
+//! independent.** Weight decay leaves an error, and what flows back of it moves each hidden node $w_j$, by itself, up
+//! its own energy $\mathcal E(w)=\tfrac12\lVert\tilde Y^\top\sigma(Xw)\rVert^2$ on the sphere ($\tilde Y$: the
+//! centred one-hot targets). The peaks of that landscape *are* the features. **III, interactive.** Nodes with the
+//! same feature push each other off, towards features still missing; there Muon, which makes all directions of an
+//! update equally long, is said to outrun Adam.
 //!
 //! You see 64 nodes climb. With all $M^2$ pairs every one ends as a single Fourier wave, at the height $M/4$ to the
 //! last digit; for other groups, as one irreducible representation of real dimension $d$, at $|G|/2d$. (So an even
@@ -15,12 +15,14 @@
 //! the pairs make. At 80% the waves survive, slightly bent, and a ridge regression on them knows most unseen pairs; at
 //! 40% the peaks are mixtures tied to the pairs shown, and it knows none.
 //!
-//! **Try** the training fraction: near two thirds the rows of the first picture smear. Other activations bend the waves:
-//! ReLU leaves some six percent in harmonics. Then choose joint training, where both layers move, with Adam against Muon,
-//! beside a network whose hidden layer never does. With $K=128$, 60% of the pairs and $\eta=1$ the unseen pairs are learned
-//! long after the seen ones. With hardly any decay, $\eta=10^{-5}$, the top layer has memorised before the hidden one
-//! could learn, no error flows back, and the net stays lazy. With $K=64$ it does not: too few nodes to memorise with leave
-//! an error of their own, which moves $W$ just as well.
+//! **Try** the training fraction: near two thirds the rows of the first picture smear. Other activations bend the
+//! waves: ReLU leaves some six percent in harmonics. Then choose joint training, where both layers move, with Adam
+//! against Muon, beside a network whose hidden layer never does. Muon needs 0.4 of Adam's iterations there, but that
+//! is the doing of the rates, 0.05 and 0.005 for $W$, and of the decay, which is their multiple: Adam at 0.02 is as
+//! fast as Muon at 0.2. With $K=128$, 60% of the pairs and $\eta=1$ the unseen pairs are learned long after the seen
+//! ones. With hardly any decay, $\eta=10^{-5}$, the top layer has memorised before the hidden one could learn, no
+//! error flows back, and the net stays lazy. With $K=64$ it does not: too few nodes to memorise with leave an error
+//! of their own, which moves $W$ just as well.
 //!
 //! Scaled down: tables of at most $47\times47$, so the dihedral group is that of the $\lfloor M/2\rfloor$-gon. The marks
 //! between the stages are ours: II begins once the shown pairs are known, III when half of the nodes have most of their
@@ -688,11 +690,6 @@ impl Trainer {
         let series = if self.sample.unseen.is_empty() { &self.seen } else { &self.unseen };
         series.last().map_or(0.0, |[_, share]| share)
     }
-
-    /// The iteration from which the unseen pairs are known; the shown ones, where none are unseen.
-    fn knows(&self) -> Option<usize> {
-        if self.sample.unseen.is_empty() { self.fitted } else { self.known }
-    }
 }
 
 /// The energy on the sphere of three features, seen from above the third.
@@ -1156,29 +1153,14 @@ impl Exhibit for GrokkingEnergyPeaks {
         if let Some(trainer) = self.pictured() {
             let subject = if trainer.sample.unseen.is_empty() { "all pairs" } else { "the pairs it never saw" };
             let which = if self.settings.stage == Stage::JointMuon { "Muon" } else { "Adam" };
-            let mut clauses = vec![
+            return Claim::new(vec![
                 Clause::at_least(
                     format!("Trained jointly with {which}, the network answers a share of {{value}} of {subject} (at least {{low}})."),
                     Some(trainer.score()),
                     KNOWN,
                 )
                 .fails_only_after(open),
-            ];
-            if self.settings.stage == Stage::JointMuon {
-                let times = |trainer: &Trainer| trainer.knows().unwrap_or(TRAINING).max(1) as f64;
-                let ratio = trainer.knows().map(|_| times(trainer) / times(&self.trainers[0]));
-                let value = if open { ratio } else { Some(ratio.unwrap_or(1.0)) };
-                let adam_open = self.trainers[0].knows().is_none() && open;
-                clauses.push(
-                    Clause::at_most(
-                        "To get there it takes {value} times Adam's iterations (at most {high}).",
-                        value,
-                        1.0,
-                    )
-                    .pending_while(adam_open),
-                );
-            }
-            return Claim::new(clauses);
+            ]);
         }
         let [own, more, fewer] = self.ascents.as_slice() else { return Claim::new(Vec::new()) };
         let mut clauses = Vec::new();
@@ -1237,7 +1219,7 @@ impl Exhibit for GrokkingEnergyPeaks {
             Scenario::holds(
                 "grokking",
                 "Grokking",
-                "Both layers are trained: unseen pairs are learned long after the seen ones, sooner with Muon than with Adam.",
+                "Both layers are trained: unseen pairs are learned long after the seen ones.",
                 grokking.clone(),
             ),
             Scenario::fails(

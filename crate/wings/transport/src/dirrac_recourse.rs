@@ -16,7 +16,8 @@
 //! is worth less. DiRRAc goes up instead. The fan is what 500 retrainings really gave.
 //!
 //! **Try** dragging the instance. Raise $\rho$ to see the certified region back away from the boundary. Spend a
-//! larger $\delta$: at 1.6 DiRRAc's advice is always valid, at 2.5 ROAR's, and Wachter's only near 4.
+//! larger $\delta$: at 1.6 DiRRAc's advice is always valid, ROAR's somewhere between 1.6 and 4, and Wachter's only
+//! near 4.
 //!
 //! **Where it stops.** The certificate covers futures *inside* the ambiguity set. With a shift of 2 instead of the
 //! 0.8 foreseen, and $\rho$ tiny, a certificate of nearly nothing is broken. Without any shift Wachter's step was

@@ -21,7 +21,7 @@ pub(crate) struct Yardstick {
 }
 
 /// Fresh sets of samples over whose energy distances the mean is taken.
-const FRESH: usize = 4;
+const FRESH: usize = 16;
 
 impl Yardstick {
     /// From sets of samples of the target.

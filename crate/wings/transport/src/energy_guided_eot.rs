@@ -12,8 +12,8 @@
 //! targets the truth is in closed form.
 //!
 //! **Try** larger $\varepsilon$, and drag the ring. For the Gaussian, choose five steps: the points nearly match the
-//! target and the objective is near zero, for it only says that chains and target agree in the mean of $f$. But the
-//! pairs are wrong: an energy that must do all in five steps is too steep.
+//! target, but the pairs are wrong, and the objective stays near a half where it ought to reach zero: an energy that
+//! must do all in five steps is too steep.
 //!
 //! **What we found.** One might expect chains not to mix at small $\varepsilon$. At fixed $\eta$ it is the other way
 //! round: the pull $\eta/2\varepsilon$ grows, chains overshoot, clouds become too wide, and from twice the least slope
@@ -22,9 +22,9 @@
 //! variance of $y$ for given $x$.
 //!
 //! **Where it stops.** For Gaussians transported points are as near the target as fresh samples are, within chance,
-//! which alone doubles an energy distance now and then. The Swiss roll comes within four times that in 400 iterations,
-//! not two. Narrower targets (eight Gaussians, moons) are learned less well; verdicts may fall either way. In the
-//! plane Sinkhorn is cheaper.
+//! which alone doubles an energy distance now and then. The Swiss roll comes within four times that in 400
+//! iterations, and only sometimes within two. Narrower targets (eight Gaussians, moons) are learned less well;
+//! verdicts may fall either way. In the plane Sinkhorn is cheaper.
 //!
 //! Ours: 32 hidden units instead of hundreds, batches of 128, a quadratic part beside the network, 30 steps. Beside
 //! Sinkhorn only conditional means and variances can be judged. For a replay buffer, whose chains are long, transport
@@ -826,7 +826,7 @@ impl Exhibit for EnergyGuidedEot {
             Scenario::fails(
                 "five-steps",
                 "Five steps",
-                "The points nearly match the target and the objective is near zero, yet the pairs are not the plan's.",
+                "The points nearly match the target, yet the pairs are not the plan's.",
                 Setting { steps: 5, ..gaussian.clone() },
             ),
             Scenario::fails(

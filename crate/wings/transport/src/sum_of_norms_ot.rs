@@ -12,8 +12,8 @@
 //! everything becomes one grey square.
 //!
 //! **Try** sweeping $\lambda$ by hand; then widen the classes. At a spread of 0.9 the window is closed: no $\lambda$
-//! leaves rows constant and classes apart, and plain transport keeps more mass in its class. The group lasso is *told*
-//! the labels of the sources.
+//! leaves rows constant and classes apart; which of this and plain transport keeps more mass in its class is a matter
+//! of the sample. The group lasso is *told* the labels of the sources.
 //!
 //! **Where it stops.** Every pair is a term: 96 points give 2,256 of them, and work grows with the fourth power. With
 //! rings around a blob, points of a class are not near each other, so uniform weights have nothing to fuse. The window

@@ -20,16 +20,17 @@
 //! A solver that breaks down, or has not brought $\delta$ to the tolerance when time is over, fails. So does the
 //! claim.
 //!
-//! **Try** dragging the rings. Slide the time: every grain travels straight. Set $\varepsilon$ to $10^{-4}$: the scaling form
-//! has lost its kernel, and only logarithms go on. Repaint one picture in another's colours. Set the power to 1, where many
-//! plans tie, then below 1, where grains rather stay: no shadow bounds that.
+//! **Try** dragging the rings. Slide the time: every grain travels straight. Set $\varepsilon$ to $10^{-4}$: the
+//! scaling form has lost its kernel, and only logarithms go on. Repaint one picture in another's colours. Set the
+//! power to 1, where many plans tie, then below 1, where grains rather stay: sorting solves no shadow there, and
+//! sliced transport stands aside.
 //!
-//! **Where it stops.** Bounds are not accuracy: at large $\varepsilon$ every bound holds and the map is a blur. Gelbrich's
-//! needs a power of at least 2; ask for less and it stands aside. Rounding leaves marginals in single precision off by some
-//! $10^{-7}$. Images are merged into blocks until at most 1,024
-//! carry ink, and a palette is a sample of its pixels. With 2,000 points a side a logarithmic iteration takes
-//! several steps of the run, and thousands of them more time than this run has: raise $\varepsilon$, or let the simplex
-//! answer. Seconds are modelled from counted work, as no clock may enter a result.
+//! **Where it stops.** Bounds are not accuracy: at large $\varepsilon$ every bound holds and the map is a blur.
+//! Gelbrich's needs a power of at least 2; ask for less and it stands aside. Rounding leaves marginals in single
+//! precision off by some $10^{-7}$. Images are merged into blocks until at most 1,024 carry ink; a palette is a
+//! sample. With 2,000 points a side a logarithmic iteration takes several steps of the run, and thousands of them
+//! more time than this run has: raise $\varepsilon$, or let the simplex answer. Seconds are modelled from counted
+//! work, as no clock may enter a result.
 
 use crate::newton::{Newton, Work};
 use crate::single::Single;

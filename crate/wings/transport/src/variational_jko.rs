@@ -24,9 +24,9 @@
 //!
 //! Ours: networks see coordinates in which $\Gamma$ is standard normal; the map has an affine part and the critic a
 //! quadratic one, so the Gaussian case is within their reach; $h=e^\varphi$. Batches are of 128, with 30 turns a
-//! step. Weights begin with variance 1/inputs: with Glorot's, the first layer is almost linear, and the critic takes
-//! a thousand updates to see a mixture, not three hundred. In the plane $F$ is measured by distances to neighbours,
-//! which errs by some hundredths.
+//! step, 90 in the first. Weights begin with variance 1/inputs: with Glorot's, the first layer is almost linear, and
+//! the critic takes a thousand updates to see a mixture, not three hundred. In the plane $F$ is measured by distances
+//! to neighbours, which errs by some hundredths.
 
 use crate::energy_distance::Yardstick;
 use crate::potential::{Network, mean, potential};
