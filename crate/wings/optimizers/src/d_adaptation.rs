@@ -533,8 +533,10 @@ impl Exhibit for DAdaptationRun {
 
         let caption = if network {
             "Adam, which is told a rate, pays for a wrong one; who finds it out himself is a level line."
-        } else {
+        } else if fixed.setting.variant == Variant::Dual {
             "Everyone who is told a distance pays for being wrong; who finds it out himself is a level line."
+        } else {
+            "What is reached by those who are told a distance; who finds it out himself is a level line."
         };
         let mut curve = figures.figure("guess", "What a wrong guess costs", caption);
         let across = if network { "rate over 0.001" } else { "guess over D" };
