@@ -27,8 +27,8 @@
 //! Refinement gains nothing on these logistic problems and costs up to a half: their gradients are mostly the noise
 //! of the batch and hardly change in length. So we ask only that it be no worse by more than a half. With batches of
 //! 128 it is: the pilot's gradients shrink long before the work is done, and the refined schedule keeps its longest
-//! steps for the middle of the run. On nearly separable data, with a few very long rows, the same happens in most
-//! draws. An exponent of 1, which the paper uses for Adam, is milder.
+//! steps for the middle of the run. On nearly separable data, with a few very long rows, it mostly is too. An
+//! exponent of 1, which the paper uses for Adam, is milder.
 //!
 //! On the hinge and on $|x|$ the solution and $G$ are known; there the theorem itself is tested, at its own rate.
 //! Batches are drawn with replacement, gaps are means over three orders (one where it would take long). On the network
