@@ -660,9 +660,9 @@ impl Exhibit for AdafactorRun {
         let shapes = fixed.problem.parameters().shapes();
         let (rows, columns) = shapes[fixed.problem.shown];
         let caption = format!(
-            "Numbers that each keeps beside the weights. Of the {rows} × {columns} matrix above Adafactor keeps {} numbers, Adam {}.",
+            "Numbers that each keeps beside the weights. For the squared gradients of the {rows} × {columns} matrix Adafactor keeps {}, Adam {}.",
             rows + columns,
-            2 * rows * columns
+            rows * columns
         );
         let mut memory = figures.figure("memory", "What is kept", caption);
         let count = fixed.problem.parameters().count() as f64;

@@ -25,7 +25,8 @@
 //!
 //! The SGD and Adam variants keep their last point, and need a schedule that decays; so do their rivals. SGD's
 //! estimate, as in the authors' package, is twice the one proven, and its step $d/\|g_0\|$ lacks the $1/\sqrt K$ of
-//! the theory: with the same decay one told $D/100$ ends far ahead. On the network (64-8-10, 200 digits, at most 300
+//! the theory: with the same decay one told $D/100$ ends far ahead on
+//! $L_1$ regression. On the network (64-8-10, 200 digits, at most 300
 //! steps, batches of 32) $D$ means nothing. There the rival is Adam, its guess 1 a rate of 0.001, and the bar is the
 //! best of thirteen rates.
 

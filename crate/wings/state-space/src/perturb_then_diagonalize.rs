@@ -649,7 +649,7 @@ impl Exhibit for PerturbThenDiagonalize {
             Scenario::holds(
                 "sixty-four",
                 "N = 64, a smaller kick",
-                "The norm of A grows like N², and with it what a kick of the same size relative to it does: a quarter of ε for twice the states.",
+                "The norm of A grows like N², and a kick of ε‖A‖ with it: at twice the states a quarter of ε keeps its size.",
                 Setting { state_size: 64, epsilon: 2.5e-4, ..default() },
             ),
             Scenario::fails(

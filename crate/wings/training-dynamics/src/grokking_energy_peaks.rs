@@ -17,12 +17,12 @@
 //!
 //! **Try** the training fraction: near two thirds the rows of the first picture smear. Other activations bend the
 //! waves: ReLU leaves some six percent in harmonics. Then choose joint training, where both layers move, with Adam
-//! against Muon, beside a network whose hidden layer never does. Muon needs 0.4 of Adam's iterations there, but that
-//! is the doing of the rates, 0.05 and 0.005 for $W$, and of the decay, which is their multiple: Adam at 0.02 is as
-//! fast as Muon at 0.2. With $K=128$, 60% of the pairs and $\eta=1$ the unseen pairs are learned long after the seen
-//! ones. With hardly any decay, $\eta=10^{-5}$, the top layer has memorised before the hidden one could learn, no
-//! error flows back, and the net stays lazy. With $K=64$ it does not: too few nodes to memorise with leave an error
-//! of their own, which moves $W$ just as well.
+//! against Muon, beside a network whose hidden layer never does. With $K=128$, 60% of the pairs and $\eta=1$ the
+//! unseen pairs are learned long after the seen ones. Muon needs 0.4 of Adam's iterations there, but that is
+//! the doing of the rates, 0.05 and 0.005 for $W$, and of the decay, their multiple: Adam at 0.02 is as fast as Muon
+//! at 0.2. With hardly any decay, $\eta=10^{-5}$, the top layer has memorised before the hidden
+//! one could learn, no error flows back, and the net stays lazy. With $K=64$ it does not: too few nodes to memorise
+//! with leave an error of their own, which moves $W$ just as well.
 //!
 //! Scaled down: tables of at most $47\times47$, so the dihedral group is that of the $\lfloor M/2\rfloor$-gon. The marks
 //! between the stages are ours: II begins once the shown pairs are known, III when half of the nodes have most of their

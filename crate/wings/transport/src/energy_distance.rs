@@ -20,7 +20,8 @@ pub(crate) struct Yardstick {
     pub(crate) fresh: f64,
 }
 
-/// Fresh sets of samples over whose energy distances the mean is taken.
+/// Fresh sets of samples over whose energy distances the mean is taken. It scatters with few: of four, another fresh set
+/// is above twice the mean in one draw of ten, for a mixture in the plane.
 const FRESH: usize = 16;
 
 impl Yardstick {
